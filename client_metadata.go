@@ -1,0 +1,48 @@
+package oidckit
+
+// ClientMetadata is what a client registers about itself (RFC 7591 §2,
+// OpenID Connect Dynamic Client Registration 1.0 §2, OpenID Connect
+// RP-Initiated Logout 1.0 §3.1).
+type ClientMetadata struct {
+	ClientID     string `json:"client_id,omitempty"`
+	ClientSecret string `json:"client_secret,omitempty"`
+
+	ClientName string   `json:"client_name,omitempty"`
+	ClientURI  string   `json:"client_uri,omitempty"`
+	LogoURI    string   `json:"logo_uri,omitempty"`
+	PolicyURI  string   `json:"policy_uri,omitempty"`
+	TosURI     string   `json:"tos_uri,omitempty"`
+	Contacts   []string `json:"contacts,omitempty"`
+
+	RedirectURIs           []string `json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// ResponseTypes defaults to ["code"], GrantTypes to ["authorization_code"].
+	ResponseTypes []string `json:"response_types,omitempty"`
+	GrantTypes    []string `json:"grant_types,omitempty"`
+	// TokenEndpointAuthMethod defaults to client_secret_basic.
+	TokenEndpointAuthMethod string `json:"token_endpoint_auth_method,omitempty"`
+	// Scope is the most the client may ask for; empty means the issuer's
+	// default.
+	Scope           string `json:"scope,omitempty"`
+	ApplicationType string `json:"application_type,omitempty"`
+	SubjectType     string `json:"subject_type,omitempty"`
+	// IDTokenSignedResponseAlg defaults to RS256.
+	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty"`
+	// DefaultMaxAge is in seconds; nil asks nothing.
+	DefaultMaxAge   *int64 `json:"default_max_age,omitempty"`
+	RequireAuthTime bool   `json:"require_auth_time,omitempty"`
+}
+
+// Token endpoint authentication methods (OpenID Connect Core 1.0 §9).
+const (
+	AuthMethodClientSecretBasic = "client_secret_basic"
+	AuthMethodClientSecretPost  = "client_secret_post"
+	AuthMethodNone              = "none"
+)
+
+// Grant types (RFC 6749 §4, §6).
+const (
+	GrantTypeAuthorizationCode = "authorization_code"
+	GrantTypeRefreshToken      = "refresh_token"
+	GrantTypeClientCredentials = "client_credentials"
+)

@@ -1,0 +1,58 @@
+package oidckit
+
+import (
+	"context"
+	"time"
+)
+
+// EventName is a stable name of something that happened. Names are never
+// reused for another meaning.
+type EventName string
+
+// Events that the kit reports.
+const (
+	EventLoginSucceeded       EventName = "login.succeeded"
+	EventLoginFailed          EventName = "login.failed"
+	EventLogout               EventName = "logout"
+	EventConsentGranted       EventName = "consent.granted"
+	EventConsentDenied        EventName = "consent.denied"
+	EventTokenIssued          EventName = "token.issued"
+	EventTokenRefused         EventName = "token.refused"
+	EventCodeReplayed         EventName = "code.replayed"
+	EventRefreshTokenReplayed EventName = "refresh_token.replayed"
+	EventGrantRevoked         EventName = "grant.revoked"
+	EventClientRefused        EventName = "client.refused"
+	EventKeyCreated           EventName = "key.created"
+	EventKeyRevoked           EventName = "key.revoked"
+	EventStoreUnavailable     EventName = "store.unavailable"
+)
+
+// Event is something an app may want to know, audit or count. It never holds
+// a token, code, secret or cookie.
+type Event struct {
+	Name      EventName
+	Time      time.Time
+	Issuer    string
+	ClientID  string
+	Subject   string
+	SessionID string
+	// GrantType is set for events of the token endpoint.
+	GrantType string
+	// Err is the cause of a refusal, with what the peer was not told.
+	Err error
+}
+
+// EventSink receives events, in the goroutine of the request they belong to.
+// It must be safe for concurrent use and return quickly. A nil sink is silent.
+type EventSink func(ctx context.Context, e Event)
+
+// Send reports e, with the time filled in where it is zero.
+func (s EventSink) Send(ctx context.Context, e Event) {
+	if s == nil {
+		return
+	}
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	s(ctx, e)
+}

@@ -1,0 +1,49 @@
+package oidckit
+
+import "time"
+
+// LoginRequest is what a login is asked for. A guard fills it for the relying
+// party; the issuer fills it for the login page or the broker.
+type LoginRequest struct {
+	// ID is the handle of a login under way at the issuer, empty elsewhere.
+	ID string
+	// ReturnTo is the local path, with query, to come back to.
+	ReturnTo string
+	// ClientID and ClientName say for whom the issuer asks.
+	ClientID   string
+	ClientName string
+	// Prompt holds prompt values (OpenID Connect Core 1.0 §3.1.2.1).
+	Prompt []string
+	// MaxAge asks for an authentication no older than this. Nil asks nothing;
+	// zero asks for a new one.
+	MaxAge *time.Duration
+	// ACRValues are the acceptable authentication contexts, best first.
+	ACRValues []string
+	// LoginHint is the name or address the person is likely to use.
+	LoginHint string
+	// UILocales are the preferred languages, as BCP 47 tags, best first.
+	UILocales []string
+}
+
+// Prompt values.
+const (
+	PromptNone          = "none"
+	PromptLogin         = "login"
+	PromptConsent       = "consent"
+	PromptSelectAccount = "select_account"
+)
+
+// Authentication is the outcome of a login at the issuer.
+type Authentication struct {
+	// Subject is the issuer's own, stable, never reassigned identifier of the
+	// user; at most 255 ASCII characters.
+	Subject string
+	// Time is when the person authenticated; zero means now.
+	Time time.Time
+	// ACR and AMR tell how, where that is known.
+	ACR string
+	AMR []string
+	// IdentityProvider names the upstream the login came from, empty for an
+	// account of the issuer's own.
+	IdentityProvider string
+}

@@ -1,0 +1,45 @@
+package oidckit
+
+// ProviderMetadata is what an issuer publishes about itself (OpenID Connect
+// Discovery 1.0 §3, RFC 8414 §2). Members that no role of the kit reads or
+// writes are left out.
+type ProviderMetadata struct {
+	Issuer                string `json:"issuer"`
+	AuthorizationEndpoint string `json:"authorization_endpoint,omitempty"`
+	TokenEndpoint         string `json:"token_endpoint,omitempty"`
+	UserinfoEndpoint      string `json:"userinfo_endpoint,omitempty"`
+	JWKSURI               string `json:"jwks_uri,omitempty"`
+	EndSessionEndpoint    string `json:"end_session_endpoint,omitempty"`
+	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
+	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
+
+	ScopesSupported                   []string `json:"scopes_supported,omitempty"`
+	ResponseTypesSupported            []string `json:"response_types_supported,omitempty"`
+	ResponseModesSupported            []string `json:"response_modes_supported,omitempty"`
+	GrantTypesSupported               []string `json:"grant_types_supported,omitempty"`
+	ACRValuesSupported                []string `json:"acr_values_supported,omitempty"`
+	SubjectTypesSupported             []string `json:"subject_types_supported,omitempty"`
+	IDTokenSigningAlgValuesSupported  []string `json:"id_token_signing_alg_values_supported,omitempty"`
+	TokenEndpointAuthMethodsSupported []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	DisplayValuesSupported            []string `json:"display_values_supported,omitempty"`
+	PromptValuesSupported             []string `json:"prompt_values_supported,omitempty"`
+	ClaimTypesSupported               []string `json:"claim_types_supported,omitempty"`
+	ClaimsSupported                   []string `json:"claims_supported,omitempty"`
+	UILocalesSupported                []string `json:"ui_locales_supported,omitempty"`
+	CodeChallengeMethodsSupported     []string `json:"code_challenge_methods_supported,omitempty"`
+
+	ClaimsParameterSupported  bool `json:"claims_parameter_supported"`
+	RequestParameterSupported bool `json:"request_parameter_supported"`
+	// RequestURIParameterSupported is always written: its absence means true.
+	RequestURIParameterSupported bool `json:"request_uri_parameter_supported"`
+
+	// AuthorizationResponseIssParameterSupported is RFC 9207 §3.
+	AuthorizationResponseIssParameterSupported bool `json:"authorization_response_iss_parameter_supported,omitempty"`
+
+	BackchannelLogoutSupported        bool `json:"backchannel_logout_supported,omitempty"`
+	BackchannelLogoutSessionSupported bool `json:"backchannel_logout_session_supported,omitempty"`
+
+	ServiceDocumentation string `json:"service_documentation,omitempty"`
+	OPPolicyURI          string `json:"op_policy_uri,omitempty"`
+	OPTosURI             string `json:"op_tos_uri,omitempty"`
+}

@@ -1,0 +1,64 @@
+package opstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/oidckit/oidckit"
+)
+
+// Code is an authorization code (RFC 6749 §1.3.1) and what it will be
+// exchanged for.
+type Code struct {
+	// Hash is the key.
+	Hash oidckit.TokenHash
+	// ClientID, RedirectURI and CodeChallenge bind the code to the request it
+	// answers. CodeChallenge is of method S256; it is empty for a client that
+	// was exempted from PKCE.
+	ClientID      string
+	RedirectURI   string
+	CodeChallenge string
+	// Authorization is what was granted.
+	Authorization Authorization
+	// ExpiresAt ends the code. KeepUntil, no earlier, ends the memory that it
+	// was used: until then a second use is told from an unknown code.
+	ExpiresAt time.Time
+	KeepUntil time.Time
+}
+
+// Authorization is what a user, or the client for itself, has granted, and
+// what the tokens will say about it.
+type Authorization struct {
+	// GrantID names the grant; everything issued under it is revoked together.
+	GrantID string
+	// Subject is empty where the client acts for itself.
+	Subject   string
+	SessionID string
+	Scope     oidckit.Scope
+	// Resource holds the resource indicators (RFC 8707) that were granted.
+	Resource []string
+	Nonce    string
+	AuthTime time.Time
+	ACR      string
+	AMR      []string
+	// AuthTimeRequested says that the ID token must carry auth_time.
+	AuthTimeRequested bool
+	// Claims is the claims request parameter (OpenID Connect Core 1.0 §5.5),
+	// empty where none was sent.
+	Claims []byte
+}
+
+// Codes keeps authorization codes.
+type Codes interface {
+	// CreateCode stores a new code. It returns ErrConflict where the hash is
+	// taken.
+	CreateCode(ctx context.Context, c *Code) error
+	// Code returns a code that was neither spent nor has expired. It returns
+	// ErrNotFound, or ErrConsumed together with the record for a code that was
+	// spent and is still remembered.
+	Code(ctx context.Context, hash oidckit.TokenHash) (*Code, error)
+	// ConsumeCode spends the code: exactly one call returns nil. Later calls
+	// return ErrConsumed together with the record, until KeepUntil; after it,
+	// and for an expired or unknown code, ErrNotFound.
+	ConsumeCode(ctx context.Context, hash oidckit.TokenHash) (*Code, error)
+}

@@ -1,0 +1,22 @@
+package opstore
+
+import (
+	"context"
+	"time"
+)
+
+// Revocations is the deny list of access tokens: by their own ID, by grant.
+// What is not on it is not revoked, so nothing is kept for a token as such.
+type Revocations interface {
+	// Revoke denies id until the last token it stands for has expired. A
+	// second call never shortens the time.
+	Revoke(ctx context.Context, id string, until time.Time) error
+	// Revoked reports whether any of ids is denied.
+	Revoked(ctx context.Context, ids ...string) (bool, error)
+}
+
+// RevokedTokenID is the id of an access token's jti on the deny list.
+func RevokedTokenID(jti string) string { return "jti:" + jti }
+
+// RevokedGrantID is the id of a grant on the deny list.
+func RevokedGrantID(grantID string) string { return "grant:" + grantID }

@@ -1,0 +1,16 @@
+package oidckit
+
+import (
+	"context"
+	"time"
+)
+
+// ReplayStore remembers what may be used once: the jti of assertions, proofs
+// and logout tokens, the id of a login under way. An implementation is safe
+// for concurrent use and shared by all replicas.
+type ReplayStore interface {
+	// UseOnce records key until expires. Exactly one call for a key gets nil,
+	// every other one ErrConsumed; any further error means that the store
+	// could not answer and the key must be taken as used.
+	UseOnce(ctx context.Context, key string, expires time.Time) error
+}

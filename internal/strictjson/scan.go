@@ -1,19 +1,13 @@
 package strictjson
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 )
 
 // MaxDepth is how deep arrays and objects may be nested.
 const MaxDepth = 32
-
-// linearNames is the number of members up to which names are compared with
-// each other as they come; a larger object is sorted once at its end.
-const linearNames = 24
 
 // ErrInvalid is what every refused document matches with errors.Is.
 var ErrInvalid = errors.New("strictjson: invalid document")
@@ -38,7 +32,6 @@ func (e *SyntaxError) Is(target error) bool { return target == ErrInvalid }
 // Check reports whether data is exactly one strict JSON value.
 func Check(data []byte) error {
 	s := scanner{data: data}
-	s.names = s.room[:0]
 	if err := s.start(); err != nil {
 		return err
 	}
@@ -57,7 +50,6 @@ func Check(data []byte) error {
 // fn stored counts only when Object returns nil.
 func Object(data []byte, fn func(name []byte, v Value) error) error {
 	s := scanner{data: data}
-	s.names = s.room[:0]
 	if err := s.start(); err != nil {
 		return err
 	}
@@ -70,13 +62,11 @@ func Object(data []byte, fn func(name []byte, v Value) error) error {
 	return s.end()
 }
 
-// scanner walks one document. Names of the objects that are open are stacked
-// in names, so that duplicate detection allocates nothing for usual sizes.
+// scanner walks one document.
 type scanner struct {
 	data  []byte
 	pos   int
-	names [][]byte
-	room  [2 * linearNames][]byte
+	names nameStack
 }
 
 func (s *scanner) fail(reason string) error {
@@ -144,7 +134,7 @@ func (s *scanner) object(depth int, fn func(name []byte, v Value) error) error {
 		return s.fail("nested too deeply")
 	}
 	s.pos++
-	base := len(s.names)
+	base := s.names.n
 	s.space()
 	if s.take('}') {
 		return nil
@@ -171,7 +161,10 @@ func (s *scanner) object(depth int, fn func(name []byte, v Value) error) error {
 		if !s.take('}') {
 			return s.fail("expected comma or end of object")
 		}
-		return s.close(base)
+		if name, twice := s.names.pop(base); twice {
+			return duplicate(s.pos, name)
+		}
+		return nil
 	}
 }
 
@@ -191,42 +184,15 @@ func (s *scanner) name(base int) ([]byte, error) {
 		name = unescape(name)
 	}
 	// RFC 7515 §4, RFC 7519 §4
-	if open := s.names[base:]; len(open) < linearNames {
-		for _, n := range open {
-			if bytes.Equal(n, name) {
-				return nil, duplicate(at, name)
-			}
-		}
+	if !s.names.push(base, name) {
+		return nil, duplicate(at, name)
 	}
-	s.names = append(s.names, name)
 	s.space()
 	if !s.take(':') {
 		return nil, s.fail("expected a colon")
 	}
 	s.space()
 	return name, nil
-}
-
-// close ends an object: a large one is checked for duplicates here.
-func (s *scanner) close(base int) error {
-	if open := s.names[base:]; len(open) > linearNames {
-		slices.SortFunc(open, bytes.Compare)
-		for i := 1; i < len(open); i++ {
-			if bytes.Equal(open[i-1], open[i]) {
-				return duplicate(s.pos, open[i])
-			}
-		}
-	}
-	s.names = s.names[:base]
-	return nil
-}
-
-func duplicate(at int, name []byte) error {
-	const longest = 40
-	if len(name) > longest {
-		name = name[:longest]
-	}
-	return &SyntaxError{Offset: at, Reason: fmt.Sprintf("member %q stands twice", name)}
 }
 
 func (s *scanner) array(depth int, fn func(Value) error) error {

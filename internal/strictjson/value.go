@@ -172,7 +172,6 @@ func (v Value) Array(fn func(Value) error) error {
 		return err
 	}
 	s := scanner{data: v}
-	s.names = s.room[:0]
 	return s.array(1, fn)
 }
 

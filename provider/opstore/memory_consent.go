@@ -1,0 +1,88 @@
+package opstore
+
+import (
+	"context"
+	"sync"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/memtable"
+)
+
+type consentKey struct{ subject, clientID string }
+
+type memoryConsents struct {
+	mu   sync.Mutex
+	rows *memtable.Map[consentKey, string]
+}
+
+func newMemoryConsents(limit int) *memoryConsents {
+	return &memoryConsents{rows: memtable.NewMap[consentKey, string](limit, nil)}
+}
+
+func (m *memoryConsents) PutConsent(ctx context.Context, c *Consent) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	record := packConsent(c)
+	stored := unpackConsent(record)
+	key, ends := consentKey{stored.Subject, stored.ClientID}, memtable.Micros(c.ExpiresAt)
+	now := memtable.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if row := m.rows.Get(key, now); row != nil {
+		row.Value = record
+		m.rows.Move(row, ends)
+		return nil
+	}
+	_, err := m.rows.Insert(key, ends, now, record)
+	return err
+}
+
+func (m *memoryConsents) Consent(ctx context.Context, subject, clientID string) (*Consent, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	row := m.rows.Get(consentKey{subject, clientID}, memtable.Now())
+	if row == nil {
+		return nil, oidckit.ErrNotFound
+	}
+	return unpackConsent(row.Value), nil
+}
+
+func (m *memoryConsents) DeleteConsent(ctx context.Context, subject, clientID string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if row := m.rows.Get(consentKey{subject, clientID}, memtable.Now()); row != nil {
+		m.rows.Delete(row)
+	}
+	return nil
+}
+
+func packConsent(c *Consent) string {
+	var buf [packSize]byte
+	p := memtable.NewPacker(buf[:])
+	p.Text(c.Subject)
+	p.Text(c.ClientID)
+	p.Texts(c.Scope)
+	p.Texts(c.Resource)
+	p.Time(c.GrantedAt)
+	p.Time(c.ExpiresAt)
+	return p.String()
+}
+
+func unpackConsent(record string) *Consent {
+	u := memtable.NewUnpacker(record)
+	c := &Consent{}
+	c.Subject = u.Text()
+	c.ClientID = u.Text()
+	c.Scope = u.Texts()
+	c.Resource = u.Texts()
+	c.GrantedAt = u.Time()
+	c.ExpiresAt = u.Time()
+	return c
+}

@@ -174,7 +174,7 @@ func TestMiddlewareLinksLittle(t *testing.T) {
 			via[imp] = p
 			queue = append(queue, imp)
 			if under(imp, banned...) {
-				t.Errorf("middleware reaches %s through %s", imp, p)
+				t.Errorf("middleware reaches %s through %s, reached through %s (error pages: page.ErrorWriter, given as wire.Options.WriteError)", imp, p, via[p])
 			}
 		}
 	}

@@ -130,6 +130,7 @@ func (p Error) page(status int) view {
 	if p.Title == "" {
 		p.Title = errorTitle(status)
 	}
+	p.Message = sentence(p.Message)
 	return view{template: "error", title: p.Title, brand: p.Brand, data: p}
 }
 

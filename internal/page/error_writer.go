@@ -1,0 +1,41 @@
+package page
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/oidckit/oidckit"
+)
+
+// retryAfter is the delay, in seconds, that a 503 suggests.
+const retryAfter = "5"
+
+// ErrorWriter returns the wire.Options.WriteError of endpoints that people
+// see. The page shows the error's description, which is ours and never a
+// peer's text. It lives here, not in wire, so that a program which only checks
+// tokens links no templates.
+func ErrorWriter(brand string) func(http.ResponseWriter, *http.Request, *oidckit.Error) {
+	return func(w http.ResponseWriter, _ *http.Request, e *oidckit.Error) {
+		if e.HTTPStatus() == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		// The connection is what is left to fail, and it has no other answer.
+		_ = Write(w, e.HTTPStatus(), Error{Brand: brand, Message: e.Description})
+	}
+}
+
+// sentence makes a description, which is written for developers, read like
+// one: a capital where the first word is a word, and a full stop.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	first, _, _ := strings.Cut(s, " ")
+	if !strings.ContainsAny(first, "_:/.") && s[0] >= 'a' && s[0] <= 'z' {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
+	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "!") && !strings.HasSuffix(s, "?") {
+		s += "."
+	}
+	return s
+}

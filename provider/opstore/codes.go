@@ -41,11 +41,6 @@ type Authorization struct {
 	AuthTime time.Time
 	ACR      string
 	AMR      []string
-	// AuthTimeRequested says that the ID token must carry auth_time.
-	AuthTimeRequested bool
-	// Claims is the claims request parameter (OpenID Connect Core 1.0 §5.5),
-	// empty where none was sent.
-	Claims []byte
 }
 
 // Codes keeps authorization codes.

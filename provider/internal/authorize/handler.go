@@ -1,0 +1,196 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/wire"
+	"github.com/oidckit/oidckit/provider/internal/scopes"
+	"github.com/oidckit/oidckit/provider/internal/session"
+	"github.com/oidckit/oidckit/provider/internal/tokens"
+	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/rs/zerolog"
+)
+
+// Handler serves the endpoint. Its fields are set once; it is safe for
+// concurrent use.
+type Handler struct {
+	Issuer       string
+	Path         string
+	Clients      opstore.Clients
+	Scopes       *scopes.Catalogue
+	Sessions     *session.Sessions
+	Tokens       *tokens.Issuer
+	Codes        opstore.Codes
+	Consents     opstore.Consents
+	Interactions opstore.Interactions
+	Box          *secret.Box
+	// Active reports whether a subject is still a user who may sign in.
+	Active func(ctx context.Context, subject string) (bool, error)
+	// LoginURL and ConsentURL are where people sign in and consent.
+	LoginURL   string
+	ConsentURL string
+	// CodeLifetime ends a code; CodeMemory is how long its use is remembered.
+	CodeLifetime time.Duration
+	CodeMemory   time.Duration
+	// ConsentLifetime is how long a consent is remembered.
+	ConsentLifetime time.Duration
+	// TrustedClients are not asked for consent.
+	TrustedClients []string
+	// AllowConfidentialWithoutPKCE exempts clients that have a secret.
+	AllowConfidentialWithoutPKCE bool
+	Logger                       zerolog.Logger
+	Events                       oidckit.EventSink
+}
+
+// Serve answers GET and POST (OpenID Connect Core 1.0 §3.1.2.1).
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
+	p, err := readParams(w, r)
+	if err != nil {
+		return err
+	}
+	// A post from another site comes without the session cookie, which is
+	// SameSite=Lax. As a navigation of our own it comes with it.
+	if r.Method == http.MethodPost && !h.Sessions.Has(r) {
+		if query := url.Values(p).Encode(); len(query) <= wire.MaxQuery {
+			redirect(w, h.Path+"?"+query)
+			return nil
+		}
+	}
+	req, client, err := h.check(r.Context(), p)
+	if err != nil {
+		return h.fail(w, err)
+	}
+	sess, err := h.currentSession(r)
+	if err != nil {
+		return err
+	}
+	if reason := needsLogin(req, sess, time.Now()); reason != "" {
+		return h.fail(w, h.toLogin(w, r, req, reason))
+	}
+	return h.Continue(w, r, req, client, sess)
+}
+
+func readParams(w http.ResponseWriter, r *http.Request) (wire.Params, error) {
+	if r.Method == http.MethodPost {
+		return wire.Form(w, r, "resource")
+	}
+	return wire.Query(r, "resource")
+}
+
+// currentSession returns nil where nobody is signed in.
+func (h *Handler) currentSession(r *http.Request) (*opstore.Session, error) {
+	sess, err := h.Sessions.Current(r)
+	if errors.Is(err, oidckit.ErrUnauthenticated) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	active, err := h.Active(r.Context(), sess.Subject)
+	if err != nil || !active {
+		return nil, err
+	}
+	return sess, nil
+}
+
+// needsLogin returns why the person must sign in now, "" where the session
+// answers the request.
+func needsLogin(req *Request, sess *opstore.Session, now time.Time) string {
+	switch {
+	case sess == nil:
+		return "no session"
+	case req.prompts(oidckit.PromptLogin), req.prompts(oidckit.PromptSelectAccount):
+		return "prompt asks for it"
+	// OpenID Connect Core 1.0 §3.1.2.1, max_age
+	case req.MaxAge != nil && now.Sub(sess.AuthTime) > time.Duration(*req.MaxAge)*time.Second,
+		req.MaxAge != nil && *req.MaxAge == 0:
+		return "session is older than max_age"
+	case req.HintSubject != "" && req.HintSubject != sess.Subject:
+		return "id_token_hint is of another user"
+	}
+	return ""
+}
+
+func (h *Handler) toLogin(w http.ResponseWriter, r *http.Request, req *Request, reason string) error {
+	if req.prompts(oidckit.PromptNone) {
+		return &errorFor{oidckit.NewError(oidckit.LoginRequired, "the user must sign in").WithCause(errors.New(reason)), req}
+	}
+	sealed, err := h.Seal(req)
+	if errors.Is(err, errRequestTooLarge) {
+		return refuse(req, oidckit.InvalidRequest, "the request is too large")
+	}
+	if err != nil {
+		return err
+	}
+	redirect(w, withQuery(h.LoginURL, url.Values{"request": {sealed}}))
+	return nil
+}
+
+// Continue goes on with a request whose person is signed in as it asks.
+func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request, client *opstore.Client, sess *opstore.Session) error {
+	needed, err := h.needsConsent(r.Context(), req, client, sess)
+	if err != nil {
+		return err
+	}
+	if !needed {
+		return h.fail(w, h.grant(w, r, req, sess))
+	}
+	if req.prompts(oidckit.PromptNone) {
+		return h.fail(w, refuse(req, oidckit.ConsentRequired, "the user must consent"))
+	}
+	return h.fail(w, h.toConsent(w, r, req, sess))
+}
+
+func (h *Handler) needsConsent(ctx context.Context, req *Request, client *opstore.Client, sess *opstore.Session) (bool, error) {
+	switch {
+	case slices.Contains(h.TrustedClients, req.ClientID):
+		return false, nil
+	case req.prompts(oidckit.PromptConsent):
+		return true, nil
+	// RFC 8252 §8.6: anybody can pose as a native app without credentials
+	case client.Public() && client.Metadata.ApplicationType == "native":
+		return true, nil
+	}
+	consent, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	covered := consent.Scope.HasAll(req.Scope) && !slices.ContainsFunc(req.Resource, func(id string) bool {
+		return !slices.Contains(consent.Resource, id)
+	})
+	return !covered, nil
+}
+
+// fail answers err where its client may be told by a redirect, and hands on
+// everything else, nil too.
+func (h *Handler) fail(w http.ResponseWriter, err error) error {
+	ef, ok := errors.AsType[*errorFor](err)
+	if !ok {
+		return err
+	}
+	wire.Log(h.Logger, "authorize", ef.err)
+	h.respond(w, ef.req, errorParams(ef.err))
+	return nil
+}
+
+// StartAgain is the address at which the same request is made anew.
+func (h *Handler) StartAgain(req *Request) string { return h.Path + "?" + req.query() }
+
+func withQuery(target string, q url.Values) string {
+	separator := "?"
+	if strings.Contains(target, "?") {
+		separator = "&"
+	}
+	return target + separator + q.Encode()
+}

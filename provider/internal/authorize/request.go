@@ -1,0 +1,125 @@
+package authorize
+
+import (
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/oidckit/oidckit"
+)
+
+// Request is an authorization request that was checked: client and redirect
+// URI are registered, everything else is well-formed.
+type Request struct {
+	// ID names the request; a login for it is completed once.
+	ID            string        `json:"id"`
+	ReceivedAt    int64         `json:"at"`
+	ClientID      string        `json:"client_id"`
+	RedirectURI   string        `json:"redirect_uri"`
+	State         string        `json:"state,omitempty"`
+	Nonce         string        `json:"nonce,omitempty"`
+	CodeChallenge string        `json:"code_challenge,omitempty"`
+	Scope         oidckit.Scope `json:"scope,omitempty"`
+	Resource      []string      `json:"resource,omitempty"`
+	Prompt        []string      `json:"prompt,omitempty"`
+	// MaxAge is in seconds; nil was not sent.
+	MaxAge    *int64   `json:"max_age,omitempty"`
+	LoginHint string   `json:"login_hint,omitempty"`
+	UILocales []string `json:"ui_locales,omitempty"`
+	ACRValues []string `json:"acr_values,omitempty"`
+	// HintSubject is the sub of a verified id_token_hint.
+	HintSubject string `json:"hint_sub,omitempty"`
+}
+
+const (
+	// requestLifetime is how long a person may take to sign in.
+	requestLifetime = 30 * time.Minute
+	// maxSealed bounds a request that waits in a URL, in characters.
+	maxSealed = 8 << 10
+	sealedFor = "authorization request"
+)
+
+var (
+	errRequestTooLarge = errors.New("authorize: request is too large to wait in a URL")
+	// ErrRequestExpired says that a waiting request is not one of ours, or is
+	// too old.
+	ErrRequestExpired = oidckit.NewError(oidckit.InvalidRequest, "this sign-in has expired; go back to the app and start again")
+)
+
+// Seal returns the request in a form that can wait in a URL.
+func (h *Handler) Seal(req *Request) (string, error) {
+	plain, err := json.Marshal(req)
+	if err != nil {
+		return "", err
+	}
+	sealed := h.Box.SealText(plain, sealedFor)
+	if len(sealed) > maxSealed {
+		return "", errRequestTooLarge
+	}
+	return sealed, nil
+}
+
+// Open returns a request that Seal sealed, or ErrRequestExpired.
+func (h *Handler) Open(sealed string) (*Request, error) {
+	if sealed == "" || len(sealed) > maxSealed {
+		return nil, ErrRequestExpired
+	}
+	plain, err := h.Box.OpenText(sealed, sealedFor)
+	if err != nil {
+		return nil, ErrRequestExpired
+	}
+	req, err := decodeRequest(plain)
+	if err != nil || time.Since(time.Unix(req.ReceivedAt, 0)) > requestLifetime {
+		return nil, ErrRequestExpired
+	}
+	return req, nil
+}
+
+func decodeRequest(plain []byte) (*Request, error) {
+	req := &Request{}
+	if err := json.Unmarshal(plain, req); err != nil {
+		return nil, err
+	}
+	return req, nil
+}
+
+func (r *Request) prompts(value string) bool { return slices.Contains(r.Prompt, value) }
+
+// query returns the request as a client would send it, for starting again.
+func (r *Request) query() string {
+	q := url.Values{"response_type": {"code"}, "client_id": {r.ClientID}, "redirect_uri": {r.RedirectURI}}
+	for name, value := range map[string]string{
+		"state": r.State, "nonce": r.Nonce, "scope": r.Scope.String(), "prompt": strings.Join(r.Prompt, " "),
+		"login_hint": r.LoginHint, "ui_locales": strings.Join(r.UILocales, " "), "acr_values": strings.Join(r.ACRValues, " "),
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if r.CodeChallenge != "" {
+		q.Set("code_challenge", r.CodeChallenge)
+		q.Set("code_challenge_method", "S256")
+	}
+	if r.MaxAge != nil {
+		q.Set("max_age", strconv.FormatInt(*r.MaxAge, 10))
+	}
+	q["resource"] = r.Resource
+	return q.Encode()
+}
+
+// LoginRequest is the request as the login page sees it. sealed is its ID.
+func (r *Request) LoginRequest(sealed, clientName string) *oidckit.LoginRequest {
+	lr := &oidckit.LoginRequest{
+		ID: sealed, ClientID: r.ClientID, ClientName: clientName, Prompt: r.Prompt,
+		ACRValues: r.ACRValues, LoginHint: r.LoginHint, UILocales: r.UILocales,
+	}
+	if r.MaxAge != nil {
+		age := time.Duration(*r.MaxAge) * time.Second
+		lr.MaxAge = &age
+	}
+	return lr
+}

@@ -1,0 +1,153 @@
+package interaction
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/provider/internal/authorize"
+	"github.com/oidckit/oidckit/provider/internal/scopes"
+	"github.com/oidckit/oidckit/provider/internal/session"
+	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/rs/zerolog"
+)
+
+// maxSubject is OpenID Connect Core 1.0 §2: at most 255 ASCII characters.
+const maxSubject = 255
+
+// Handler serves the pages and the calls. Its fields are set once; it is safe
+// for concurrent use.
+type Handler struct {
+	Authorize    *authorize.Handler
+	Sessions     *session.Sessions
+	Clients      opstore.Clients
+	Interactions opstore.Interactions
+	Replay       oidckit.ReplayStore
+	Scopes       *scopes.Catalogue
+	// CheckPassword returns oidckit.ErrUnauthenticated where name and password
+	// do not belong together.
+	CheckPassword func(ctx context.Context, username, password string) (oidckit.Authentication, error)
+	// UserName is how a subject is shown to the person.
+	UserName func(ctx context.Context, subject string) (string, error)
+	// CrossOrigin refuses posts from other sites.
+	CrossOrigin *http.CrossOriginProtection
+	Brand       string
+	LoginPath   string
+	ConsentPath string
+	Issuer      string
+	Logger      zerolog.Logger
+	Events      oidckit.EventSink
+}
+
+// LoginRequest returns the login that a request to a login page is about.
+func (h *Handler) LoginRequest(r *http.Request) (*oidckit.LoginRequest, error) {
+	sealed := r.URL.Query().Get("request")
+	if sealed == "" && r.Method == http.MethodPost {
+		sealed = r.PostFormValue("request")
+	}
+	req, err := h.Authorize.Open(sealed)
+	if err != nil {
+		return nil, err
+	}
+	client, err := h.client(r.Context(), req)
+	if err != nil {
+		return nil, err
+	}
+	return req.LoginRequest(sealed, displayName(client)), nil
+}
+
+// client returns the client of a waiting request, which may have been removed
+// meanwhile.
+func (h *Handler) client(ctx context.Context, req *authorize.Request) (*opstore.Client, error) {
+	client, err := h.Clients.Client(ctx, req.ClientID)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return nil, authorize.ErrRequestExpired
+	}
+	return client, err
+}
+
+func displayName(c *opstore.Client) string {
+	if c.Metadata.ClientName != "" {
+		return c.Metadata.ClientName
+	}
+	return c.Metadata.ClientID
+}
+
+// CompleteLogin signs the person in and goes on with the request. Each request
+// is completed once; a second time is refused with a way to start again.
+func (h *Handler) CompleteLogin(w http.ResponseWriter, r *http.Request, id string, auth oidckit.Authentication) error {
+	ctx := r.Context()
+	req, err := h.Authorize.Open(id)
+	if err != nil {
+		return err
+	}
+	client, err := h.client(ctx, req)
+	if err != nil {
+		return err
+	}
+	if !validSubject(auth.Subject) {
+		return oidckit.NewError(oidckit.ServerError, "the login gave no usable subject")
+	}
+	active, err := h.Authorize.Active(ctx, auth.Subject)
+	if err != nil {
+		return err
+	}
+	if !active {
+		return h.FailLogin(w, r, id, oidckit.NewError(oidckit.AccessDenied, "the account may not sign in"))
+	}
+	if auth.Time.IsZero() {
+		auth.Time = time.Now()
+	}
+	err = h.Replay.UseOnce(ctx, "login:"+req.ID, time.Unix(req.ReceivedAt, 0).Add(time.Hour))
+	if errors.Is(err, oidckit.ErrConsumed) {
+		return oidckit.NewError(oidckit.InvalidRequest, "this sign-in was completed before; go back to the app and start again")
+	}
+	if err != nil {
+		return err
+	}
+	sess, err := h.Sessions.SignIn(w, r, auth)
+	if err != nil {
+		return err
+	}
+	h.Events.Send(ctx, oidckit.Event{
+		Name: oidckit.EventLoginSucceeded, Issuer: h.Issuer, ClientID: req.ClientID, Subject: auth.Subject, SessionID: sess.ID,
+	})
+	return h.Authorize.Continue(w, r, req, client, sess)
+}
+
+func validSubject(s string) bool {
+	if s == "" || len(s) > maxSubject {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// FailLogin ends a login that did not succeed: the client is told cause's
+// code, or access_denied where cause is of another kind.
+func (h *Handler) FailLogin(w http.ResponseWriter, r *http.Request, id string, cause error) error {
+	req, err := h.Authorize.Open(id)
+	if err != nil {
+		return err
+	}
+	e, ok := errors.AsType[*oidckit.Error](cause)
+	if !ok {
+		e = oidckit.NewError(oidckit.AccessDenied, "the user did not sign in").WithCause(cause)
+	}
+	h.Events.Send(r.Context(), oidckit.Event{Name: oidckit.EventLoginFailed, Issuer: h.Issuer, ClientID: req.ClientID, Err: cause})
+	return h.Authorize.Fail(w, req, e)
+}
+
+// sameOrigin refuses a post that another site's page has made.
+func (h *Handler) sameOrigin(r *http.Request) error {
+	if err := h.CrossOrigin.Check(r); err != nil {
+		return oidckit.NewError(oidckit.AccessDenied, "this form was sent from another site").WithCause(err)
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package interaction
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/page"
+	"github.com/oidckit/oidckit/internal/wire"
+	"github.com/oidckit/oidckit/provider/internal/authorize"
+)
+
+const (
+	maxUsername = 256
+	maxPassword = 1024
+)
+
+// Login serves the built-in login page: GET shows it, POST checks the
+// password.
+func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return h.showLogin(w, r)
+	}
+	if err := h.sameOrigin(r); err != nil {
+		return err
+	}
+	form, err := wire.Form(w, r)
+	if err != nil {
+		return err
+	}
+	sealed := form.Get("request")
+	req, err := h.Authorize.Open(sealed)
+	if err != nil {
+		return err
+	}
+	username, password := form.Get("username"), form.Get("password")
+	auth, err := h.checkPassword(r, username, password)
+	if errors.Is(err, oidckit.ErrUnauthenticated) {
+		h.Logger.Warn().Str("endpoint", "login").Str("client_id", req.ClientID).Msg("wrong user name or password")
+		h.Events.Send(r.Context(), oidckit.Event{Name: oidckit.EventLoginFailed, Issuer: h.Issuer, ClientID: req.ClientID, Err: err})
+		return h.writeLogin(w, r, http.StatusForbidden, req, sealed, username, "The user name or the password is not right.")
+	}
+	if err != nil {
+		return err
+	}
+	return h.CompleteLogin(w, r, sealed, auth)
+}
+
+func (h *Handler) checkPassword(r *http.Request, username, password string) (oidckit.Authentication, error) {
+	if username == "" || password == "" || len(username) > maxUsername || len(password) > maxPassword {
+		return oidckit.Authentication{}, oidckit.ErrUnauthenticated
+	}
+	return h.CheckPassword(r.Context(), username, password)
+}
+
+func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request) error {
+	params, err := wire.Query(r)
+	if err != nil {
+		return err
+	}
+	sealed := params.Get("request")
+	req, err := h.Authorize.Open(sealed)
+	if err != nil {
+		return err
+	}
+	return h.writeLogin(w, r, http.StatusOK, req, sealed, req.LoginHint, "")
+}
+
+func (h *Handler) writeLogin(w http.ResponseWriter, r *http.Request, status int, req *authorize.Request, sealed, username, problem string) error {
+	client, err := h.client(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	return page.Write(w, status, page.Login{
+		Brand:      h.Brand,
+		ClientName: displayName(client),
+		PolicyURI:  client.Metadata.PolicyURI,
+		TosURI:     client.Metadata.TosURI,
+		Action:     h.LoginPath,
+		Hidden:     []page.Field{{Name: "request", Value: sealed}},
+		Username:   username,
+		Error:      problem,
+	})
+}

@@ -1,0 +1,282 @@
+package keys
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/jose"
+	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/rs/zerolog"
+)
+
+const (
+	// refreshEvery is how long a replica believes its copy of the keys: what
+	// another one creates or revokes is seen within it.
+	refreshEvery = 15 * time.Second
+	// retryEvery spaces the attempts while the store is down.
+	retryEvery = time.Second
+	// loadTimeout bounds one load, detached from the request that asked.
+	loadTimeout = 5 * time.Second
+)
+
+// Config is what a Manager needs.
+type Config struct {
+	Issuer string
+	Store  opstore.Keys
+	Box    *secret.Box
+	// Algorithms are the JWS algorithms of which there is always a key.
+	Algorithms []string
+	// RotateEvery is how long a key signs.
+	RotateEvery time.Duration
+	// PublishAhead is how long a key is published before it signs: longer
+	// than relying parties cache the set.
+	PublishAhead time.Duration
+	// Retain is how long a key stays published after it signed last: the
+	// longest lifetime of what it signs.
+	Retain time.Duration
+	Logger zerolog.Logger
+	Events oidckit.EventSink
+}
+
+// Manager hands out signers and the published set. It is safe for concurrent
+// use.
+type Manager struct {
+	cfg      Config
+	snapshot atomic.Pointer[snapshot]
+	// next is when the snapshot is to be read anew, in Unix nanoseconds.
+	next atomic.Int64
+	mu   sync.Mutex
+	wg   sync.WaitGroup
+	// closed is guarded by mu.
+	closed bool
+}
+
+// New returns a Manager. It does not touch the store.
+func New(cfg Config) *Manager { return &Manager{cfg: cfg} }
+
+// Document is the published set, made once for each change.
+type Document struct {
+	Body []byte
+	ETag string
+}
+
+type snapshot struct {
+	keys []key
+	doc  Document
+}
+
+type key struct {
+	record opstore.SigningKey
+	signer *jose.Signer
+}
+
+// Signer returns the active signer of an algorithm.
+func (m *Manager) Signer(ctx context.Context, alg string) (*jose.Signer, error) {
+	s, err := m.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if k := s.active(alg, time.Now()); k != nil {
+		return k.signer, nil
+	}
+	return nil, fmt.Errorf("keys: no active %s key", alg)
+}
+
+// active returns the newest key that may sign now. Until its successor has
+// come into force a key signs on beyond RetireAt: a store that is down must
+// not end the issuing of tokens.
+func (s *snapshot) active(alg string, now time.Time) *key {
+	var best *key
+	for i := range s.keys {
+		k := &s.keys[i]
+		if k.record.Algorithm == alg && !k.record.ActiveAt.After(now) && now.Before(k.record.ExpiresAt) &&
+			(best == nil || k.record.Generation > best.record.Generation) {
+			best = k
+		}
+	}
+	return best
+}
+
+// Verify checks that one of the issuer's published keys has signed the token.
+func (m *Manager) Verify(ctx context.Context, j *jose.JWS) error {
+	s, err := m.current(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range s.keys {
+		k := &s.keys[i]
+		if k.record.ID == j.Header.KeyID && k.record.Algorithm == j.Header.Algorithm {
+			if err := j.Verify(k.record.Algorithm, k.signer.Public()); err != nil {
+				return ErrNotOurs
+			}
+			return nil
+		}
+	}
+	return ErrNotOurs
+}
+
+// ErrNotOurs says that a token was not signed with a key of this issuer.
+var ErrNotOurs = errors.New("keys: not signed by a key of this issuer")
+
+// JWKS returns the published set (RFC 7517 §5).
+func (m *Manager) JWKS(ctx context.Context) (Document, error) {
+	s, err := m.current(ctx)
+	if err != nil {
+		return Document{}, err
+	}
+	return s.doc, nil
+}
+
+// current returns the snapshot. The first caller waits for the store; later
+// ones are served with what is known while one of them reads it anew.
+func (m *Manager) current(ctx context.Context) (*snapshot, error) {
+	s, now := m.snapshot.Load(), time.Now()
+	next := m.next.Load()
+	if s != nil && now.UnixNano() < next {
+		return s, nil
+	}
+	if s == nil {
+		return m.firstLoad(ctx)
+	}
+	if m.next.CompareAndSwap(next, now.Add(refreshEvery).UnixNano()) {
+		m.refreshBehind()
+	}
+	return s, nil
+}
+
+func (m *Manager) firstLoad(ctx context.Context) (*snapshot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.snapshot.Load(); s != nil {
+		return s, nil
+	}
+	return m.load(ctx)
+}
+
+func (m *Manager) refreshBehind() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return
+	}
+	m.wg.Go(func() {
+		if _, err := m.load(context.Background()); err != nil {
+			m.next.Store(time.Now().Add(retryEvery).UnixNano())
+			m.cfg.Logger.Error().Err(err).Msg("signing keys could not be read; the known ones stay in use")
+		}
+	})
+}
+
+// Reload reads the keys from the store now.
+func (m *Manager) Reload(ctx context.Context) error {
+	_, err := m.load(ctx)
+	return err
+}
+
+func (m *Manager) load(ctx context.Context) (*snapshot, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	records, err := m.cfg.Store.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made, err := m.createDue(ctx, records, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if made {
+		if records, err = m.cfg.Store.Keys(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s, err := m.open(records)
+	if err != nil {
+		return nil, err
+	}
+	m.snapshot.Store(s)
+	m.next.Store(time.Now().Add(refreshEvery).UnixNano())
+	return s, nil
+}
+
+func (m *Manager) open(records []opstore.SigningKey) (*snapshot, error) {
+	s := &snapshot{}
+	previous := m.snapshot.Load()
+	var set []jose.JWK
+	for _, rec := range records {
+		k := previous.find(rec.ID)
+		if k == nil {
+			var err error
+			if k, err = m.openKey(rec); err != nil {
+				// One key that does not open must not take the others away.
+				m.cfg.Logger.Error().Err(err).Str("kid", rec.ID).Msg("signing key left out")
+				continue
+			}
+		}
+		k.record = rec
+		s.keys = append(s.keys, *k)
+		set = append(set, jose.JWK{KeyID: rec.ID, Algorithm: rec.Algorithm, Use: "sig", Key: k.signer.Public()})
+	}
+	body, err := jose.MarshalJWKS(set)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(body)
+	s.doc = Document{Body: body, ETag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+	for _, alg := range m.cfg.Algorithms {
+		if s.active(alg, time.Now()) == nil {
+			return nil, fmt.Errorf("keys: no %s key can be opened; is the key ring the one that sealed it?", alg)
+		}
+	}
+	return s, nil
+}
+
+func (s *snapshot) find(kid string) *key {
+	if s == nil {
+		return nil
+	}
+	for i := range s.keys {
+		if s.keys[i].record.ID == kid {
+			k := s.keys[i]
+			return &k
+		}
+	}
+	return nil
+}
+
+func (m *Manager) openKey(rec opstore.SigningKey) (*key, error) {
+	der, err := m.cfg.Box.Open(rec.SealedKey, m.aad(rec.ID, rec.Algorithm))
+	if err != nil {
+		return nil, err
+	}
+	private, err := jose.ParsePrivateKey(der)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := jose.NewSigner(rec.Algorithm, rec.ID, private)
+	if err != nil {
+		return nil, err
+	}
+	return &key{record: rec, signer: signer}, nil
+}
+
+// aad binds a sealed key to its issuer, kid and algorithm.
+func (m *Manager) aad(kid, alg string) []byte {
+	return []byte(m.cfg.Issuer + "\x00" + kid + "\x00" + alg)
+}
+
+// Close waits for a read under way and starts no further one.
+func (m *Manager) Close() error {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	m.wg.Wait()
+	return nil
+}

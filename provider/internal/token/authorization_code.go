@@ -1,0 +1,111 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/wire"
+	"github.com/oidckit/oidckit/provider/opstore"
+)
+
+// Lengths of a code_verifier (RFC 7636 §4.1).
+const (
+	minVerifier = 43
+	maxVerifier = 128
+)
+
+// authorizationCode is RFC 6749 §4.1.3 with RFC 7636 §4.6.
+func (h *Handler) authorizationCode(ctx context.Context, client *opstore.Client, p wire.Params) (*issue, error) {
+	presented := p.Get("code")
+	if presented == "" {
+		return nil, oidckit.NewError(oidckit.InvalidRequest, "code is missing")
+	}
+	hash := oidckit.HashToken(presented)
+	code, err := h.Codes.Code(ctx, hash)
+	if err == nil {
+		if err = checkCode(code, client, p); err != nil {
+			return nil, err
+		}
+		var target, targetErr = h.target(&code.Authorization, p)
+		if targetErr != nil {
+			return nil, targetErr
+		}
+		// The store is the judge of who came first.
+		if code, err = h.Codes.ConsumeCode(ctx, hash); err == nil {
+			iss := &issue{authorization: &code.Authorization, target: target, nonce: true}
+			iss.refreshToken, err = h.firstRefreshToken(ctx, client, &code.Authorization)
+			return iss, err
+		}
+	}
+	switch {
+	case errors.Is(err, oidckit.ErrConsumed) && code != nil && code.ClientID == client.Metadata.ClientID:
+		return nil, h.replayed(ctx, oidckit.EventCodeReplayed, client, &code.Authorization, errors.New("code was used before"))
+	case errors.Is(err, oidckit.ErrConsumed), errors.Is(err, oidckit.ErrNotFound):
+		return nil, invalidGrant(errors.New("unknown, expired or foreign code"))
+	}
+	return nil, err
+}
+
+func checkCode(code *opstore.Code, client *opstore.Client, p wire.Params) error {
+	switch {
+	// RFC 6749 §4.1.3: issued to the authenticated client
+	case code.ClientID != client.Metadata.ClientID:
+		return invalidGrant(errors.New("code of another client"))
+	// RFC 6749 §4.1.3: identical redirect_uri
+	case p.Get("redirect_uri") != code.RedirectURI:
+		return invalidGrant(errors.New("redirect_uri differs from the authorization request"))
+	}
+	return checkVerifier(code.CodeChallenge, p.Get("code_verifier"))
+}
+
+// checkVerifier implements RFC 7636 §4.6 for S256.
+func checkVerifier(challenge, verifier string) error {
+	if challenge == "" {
+		// RFC 9700 §4.8.2: a verifier without a challenge is a downgrade
+		if verifier != "" {
+			return invalidGrant(errors.New("code_verifier without code_challenge"))
+		}
+		return nil
+	}
+	if len(verifier) < minVerifier || len(verifier) > maxVerifier {
+		return invalidGrant(errors.New("code_verifier is missing or has a wrong length"))
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	if !secret.Equal(base64.RawURLEncoding.EncodeToString(sum[:]), challenge) {
+		return invalidGrant(errors.New("code_verifier does not match"))
+	}
+	return nil
+}
+
+// firstRefreshToken begins the chain where the client is registered for it and
+// the user has consented to offline_access.
+func (h *Handler) firstRefreshToken(ctx context.Context, client *opstore.Client, auth *opstore.Authorization) (string, error) {
+	if !auth.Scope.Has(oidckit.ScopeOfflineAccess) || !slices.Contains(client.Metadata.GrantTypes, oidckit.GrantTypeRefreshToken) {
+		return "", nil
+	}
+	token, now := secret.Token(), time.Now()
+	g := &opstore.Grant{
+		ID: auth.GrantID, ClientID: client.Metadata.ClientID, Authorization: *auth,
+		CreatedAt: now, ExpiresAt: now.Add(h.GrantLifetime),
+	}
+	err := h.Grants.CreateGrant(ctx, g, h.newRefreshToken(token, g, now))
+	if errors.Is(err, oidckit.ErrConsumed) {
+		// The code's second use has overtaken this one.
+		return "", invalidGrant(err)
+	}
+	return token, err
+}
+
+func (h *Handler) newRefreshToken(token string, g *opstore.Grant, now time.Time) *opstore.RefreshToken {
+	expires := now.Add(h.RefreshTokenLifetime)
+	if expires.After(g.ExpiresAt) {
+		expires = g.ExpiresAt
+	}
+	return &opstore.RefreshToken{Hash: oidckit.HashToken(token), GrantID: g.ID, ExpiresAt: expires}
+}

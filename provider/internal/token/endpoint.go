@@ -1,0 +1,223 @@
+package token
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/wire"
+	"github.com/oidckit/oidckit/provider/internal/clientauth"
+	"github.com/oidckit/oidckit/provider/internal/scopes"
+	"github.com/oidckit/oidckit/provider/internal/tokens"
+	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/rs/zerolog"
+)
+
+// Handler serves the endpoint. Its fields are set once; it is safe for
+// concurrent use.
+type Handler struct {
+	Issuer      string
+	Clients     *clientauth.Authenticator
+	Scopes      *scopes.Catalogue
+	Tokens      *tokens.Issuer
+	Codes       opstore.Codes
+	Grants      opstore.Grants
+	Revocations opstore.Revocations
+	// Active reports whether a subject is still a user who may have tokens.
+	Active func(ctx context.Context, subject string) (bool, error)
+	// RefreshTokenLifetime ends an unused refresh token, GrantLifetime the
+	// whole chain.
+	RefreshTokenLifetime time.Duration
+	GrantLifetime        time.Duration
+	// ReuseInterval is how long after a rotation the same client is given the
+	// same, still unused, successor again. 0 never gives it again.
+	ReuseInterval time.Duration
+	Logger        zerolog.Logger
+	Events        oidckit.EventSink
+}
+
+type grant func(ctx context.Context, client *opstore.Client, p wire.Params) (*issue, error)
+
+// grants is what the endpoint serves, by grant_type.
+func (h *Handler) grants() map[string]grant {
+	return map[string]grant{
+		oidckit.GrantTypeAuthorizationCode: h.authorizationCode,
+		oidckit.GrantTypeRefreshToken:      h.refreshToken,
+		oidckit.GrantTypeClientCredentials: h.clientCredentials,
+	}
+}
+
+// GrantTypes lists what the endpoint serves: grant_types_supported.
+func GrantTypes() []string {
+	return []string{oidckit.GrantTypeAuthorizationCode, oidckit.GrantTypeRefreshToken, oidckit.GrantTypeClientCredentials}
+}
+
+// issue is what a grant has decided to issue.
+type issue struct {
+	authorization *opstore.Authorization
+	target        scopes.Target
+	refreshToken  string
+	// nonce is false for tokens that a refresh brings (OpenID Connect Core 1.0
+	// §12.2).
+	nonce bool
+}
+
+// response is RFC 6749 §5.1 and OpenID Connect Core 1.0 §3.1.3.3.
+type response struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+}
+
+// Serve answers POST.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
+	form, err := wire.Form(w, r, "resource")
+	if err != nil {
+		return err
+	}
+	client, err := h.Clients.Authenticate(r, form)
+	if err != nil {
+		h.refused(r.Context(), oidckit.EventClientRefused, form, "", err)
+		return err
+	}
+	res, err := h.serve(r.Context(), client, form)
+	if err != nil {
+		h.refused(r.Context(), oidckit.EventTokenRefused, form, client.Metadata.ClientID, err)
+		return err
+	}
+	wire.WriteJSON(w, http.StatusOK, res)
+	return nil
+}
+
+func (h *Handler) refused(ctx context.Context, name oidckit.EventName, form wire.Params, clientID string, err error) {
+	grantType := form.Get("grant_type")
+	if !slices.Contains(GrantTypes(), grantType) {
+		grantType = ""
+	}
+	h.Events.Send(ctx, oidckit.Event{Name: name, Issuer: h.Issuer, ClientID: clientID, GrantType: grantType, Err: err})
+}
+
+func (h *Handler) serve(ctx context.Context, client *opstore.Client, form wire.Params) (*response, error) {
+	grantType := form.Get("grant_type")
+	if grantType == "" {
+		return nil, oidckit.NewError(oidckit.InvalidRequest, "grant_type is missing")
+	}
+	run, ok := h.grants()[grantType]
+	if !ok {
+		return nil, oidckit.NewError(oidckit.UnsupportedGrantType, "grant_type is not supported")
+	}
+	// RFC 6749 §5.2, unauthorized_client
+	if !slices.Contains(client.Metadata.GrantTypes, grantType) {
+		return nil, oidckit.NewError(oidckit.UnauthorizedClient, "the client is not registered for this grant_type")
+	}
+	if err := h.Scopes.CheckResources(form.All("resource")); err != nil {
+		return nil, err
+	}
+	iss, err := run(ctx, client, form)
+	if err != nil {
+		return nil, err
+	}
+	res, err := h.mint(ctx, client, iss)
+	if err != nil {
+		return nil, err
+	}
+	h.Events.Send(ctx, oidckit.Event{
+		Name: oidckit.EventTokenIssued, Issuer: h.Issuer, ClientID: client.Metadata.ClientID,
+		Subject: iss.authorization.Subject, SessionID: iss.authorization.SessionID, GrantType: grantType,
+	})
+	return res, nil
+}
+
+func (h *Handler) mint(ctx context.Context, client *opstore.Client, iss *issue) (*response, error) {
+	grantee := tokens.Grantee{Client: client, Authorization: iss.authorization}
+	access, err := h.Tokens.AccessToken(ctx, grantee, iss.target)
+	if err != nil {
+		return nil, err
+	}
+	res := &response{
+		AccessToken:  access.Token,
+		TokenType:    "Bearer",
+		ExpiresIn:    int64(access.ExpiresIn / time.Second),
+		RefreshToken: iss.refreshToken,
+		Scope:        access.Scope.String(),
+	}
+	if iss.authorization.Subject == "" || !iss.authorization.Scope.Has(oidckit.ScopeOpenID) {
+		return res, nil
+	}
+	if !iss.nonce {
+		again := *iss.authorization
+		again.Nonce = ""
+		grantee.Authorization = &again
+	}
+	res.IDToken, err = h.Tokens.IDToken(ctx, grantee, access.Token)
+	return res, err
+}
+
+// revoke ends a grant: its access tokens first, then its refresh tokens.
+func (h *Handler) revoke(ctx context.Context, grantID string) error {
+	until := time.Now().Add(h.Tokens.AccessTokenLifetime)
+	if err := h.Revocations.Revoke(ctx, opstore.RevokedGrantID(grantID), until); err != nil {
+		return err
+	}
+	_, err := h.Grants.RevokeGrants(ctx, opstore.GrantSelector{ID: grantID}, until)
+	return err
+}
+
+// replayed answers the second use of a code or refresh token: what the first
+// one brought is revoked (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
+func (h *Handler) replayed(ctx context.Context, name oidckit.EventName, client *opstore.Client, auth *opstore.Authorization, cause error) error {
+	if err := h.revoke(ctx, auth.GrantID); err != nil {
+		return err
+	}
+	h.Events.Send(ctx, oidckit.Event{
+		Name: name, Issuer: h.Issuer, ClientID: client.Metadata.ClientID,
+		Subject: auth.Subject, SessionID: auth.SessionID, Err: cause,
+	})
+	return invalidGrant(cause)
+}
+
+// invalidGrant is the one answer to whatever is wrong with a code or a refresh
+// token, so that a guess learns nothing.
+func invalidGrant(cause error) error {
+	return oidckit.NewError(oidckit.InvalidGrant, "the code or refresh token is invalid, expired, revoked, or was issued to another client").WithCause(cause)
+}
+
+// target narrows a grant to what this request asks for.
+func (h *Handler) target(auth *opstore.Authorization, p wire.Params) (scopes.Target, error) {
+	scope, err := narrow(auth.Scope, p.Get("scope"))
+	if err != nil {
+		return scopes.Target{}, err
+	}
+	resource := auth.Resource
+	if asked := p.All("resource"); len(asked) > 0 {
+		for _, id := range asked {
+			// RFC 8707 §2.2: within what the grant was given for
+			if len(auth.Resource) > 0 && !slices.Contains(auth.Resource, id) {
+				return scopes.Target{}, oidckit.NewError(oidckit.InvalidTarget, "resource was not granted")
+			}
+		}
+		resource = asked
+	}
+	return h.Scopes.Target(scope, resource), nil
+}
+
+// narrow implements RFC 6749 §6: the scope asked for must lie within what was
+// granted; absent, it is all of it.
+func narrow(granted oidckit.Scope, asked string) (oidckit.Scope, error) {
+	if asked == "" {
+		return granted, nil
+	}
+	scope, err := oidckit.ParseScope(asked)
+	if err != nil {
+		return nil, oidckit.NewError(oidckit.InvalidScope, "scope is malformed")
+	}
+	if !granted.HasAll(scope) {
+		return nil, oidckit.NewError(oidckit.InvalidScope, "scope exceeds what was granted")
+	}
+	return scope, nil
+}

@@ -1,0 +1,111 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/jose"
+	"github.com/oidckit/oidckit/internal/strictjson"
+	"github.com/oidckit/oidckit/provider/internal/keys"
+	"github.com/oidckit/oidckit/provider/opstore"
+)
+
+// AccessClaims is what an own access token says.
+type AccessClaims struct {
+	Subject   string
+	Audience  []string
+	ClientID  string
+	ID        string
+	Scope     oidckit.Scope
+	ExpiresAt time.Time
+	SessionID string
+}
+
+func invalidToken(cause string) error {
+	return oidckit.NewError(oidckit.InvalidToken, "the access token is invalid, expired or revoked").
+		WithCause(errors.New(cause))
+}
+
+// ReadAccessToken verifies an access token of this issuer and that it was not
+// revoked. Failures are invalid_token; any other error means that the check
+// could not be made.
+func (i *Issuer) ReadAccessToken(ctx context.Context, token string) (*AccessClaims, error) {
+	j, err := i.verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	// RFC 9068 §4: an ID token must not be taken for an access token
+	if !strings.EqualFold(j.Header.Type, typeAccessToken) {
+		return nil, invalidToken("typ is not at+jwt")
+	}
+	var c accessClaims
+	if err := strictjson.Unmarshal(j.Payload, &c); err != nil {
+		return nil, invalidToken("claims do not parse")
+	}
+	if c.Issuer != i.URL || !slices.Contains(c.Audience, i.URL) {
+		return nil, invalidToken("iss or aud is not this issuer")
+	}
+	if time.Now().Unix() >= c.ExpiresAt {
+		return nil, invalidToken("expired")
+	}
+	revoked, err := i.Revocations.Revoked(ctx, opstore.RevokedTokenID(c.ID), opstore.RevokedGrantID(grantOf(c.ID)))
+	if err != nil {
+		return nil, err
+	}
+	if revoked {
+		return nil, invalidToken("revoked")
+	}
+	scope, err := oidckit.ParseScope(c.Scope)
+	if err != nil {
+		return nil, invalidToken("scope does not parse")
+	}
+	return &AccessClaims{
+		Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID,
+		Scope: scope, ExpiresAt: time.Unix(c.ExpiresAt, 0), SessionID: c.SessionID,
+	}, nil
+}
+
+// Hint is what an ID token says that a client sends back as a hint.
+type Hint struct {
+	Subject   string
+	ClientID  string
+	SessionID string
+}
+
+// ErrBadHint says that an id_token_hint is not an ID token of this issuer.
+var ErrBadHint = errors.New("tokens: id_token_hint is not an ID token of this issuer")
+
+// ReadHint verifies an id_token_hint: an ID token of this issuer, however old
+// (OpenID Connect RP-Initiated Logout 1.0 §4).
+func (i *Issuer) ReadHint(ctx context.Context, token string) (*Hint, error) {
+	j, err := i.verify(ctx, token)
+	if errors.Is(err, oidckit.InvalidToken) {
+		return nil, ErrBadHint
+	}
+	if err != nil {
+		return nil, err
+	}
+	var c idClaims
+	if j.Header.Type != typeIDToken || strictjson.Unmarshal(j.Payload, &c) != nil || c.Issuer != i.URL || c.Subject == "" {
+		return nil, ErrBadHint
+	}
+	return &Hint{Subject: c.Subject, ClientID: c.Audience, SessionID: c.SessionID}, nil
+}
+
+func (i *Issuer) verify(ctx context.Context, token string) (*jose.JWS, error) {
+	j, err := jose.Parse(token)
+	if err != nil {
+		return nil, invalidToken("not a JWS")
+	}
+	switch err := i.Keys.Verify(ctx, j); {
+	case errors.Is(err, keys.ErrNotOurs):
+		return nil, invalidToken("not signed by this issuer")
+	case err != nil:
+		return nil, err
+	}
+	return j, nil
+}

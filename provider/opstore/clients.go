@@ -1,0 +1,29 @@
+package opstore
+
+import (
+	"context"
+
+	"github.com/oidckit/oidckit"
+)
+
+// Client is a registered client.
+type Client struct {
+	// Metadata is what the client registered, defaults filled in, without the
+	// secret.
+	Metadata oidckit.ClientMetadata
+	// SecretHashes are the hashes of the secrets that count, empty for a
+	// public client.
+	SecretHashes []oidckit.TokenHash
+}
+
+// Public reports whether the client has no credentials (RFC 6749 §2.1).
+func (c *Client) Public() bool {
+	return c.Metadata.TokenEndpointAuthMethod == oidckit.AuthMethodNone
+}
+
+// Clients finds registered clients.
+type Clients interface {
+	// Client returns the client with this client_id, or ErrNotFound. The
+	// record is shared and must not be changed.
+	Client(ctx context.Context, clientID string) (*Client, error)
+}

@@ -18,6 +18,7 @@ const (
 	EventConsentDenied        EventName = "consent.denied"
 	EventTokenIssued          EventName = "token.issued"
 	EventTokenRefused         EventName = "token.refused"
+	EventTokenUnchecked       EventName = "token.unchecked"
 	EventCodeReplayed         EventName = "code.replayed"
 	EventRefreshTokenReplayed EventName = "refresh_token.replayed"
 	EventGrantRevoked         EventName = "grant.revoked"

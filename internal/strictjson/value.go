@@ -101,6 +101,13 @@ func (v Value) text() ([]byte, error) {
 	return unescape(b), nil
 }
 
+// AppendText appends a string's value to b: the form of Text for a caller that
+// keeps several texts in one piece of memory.
+func (v Value) AppendText(b []byte) ([]byte, error) {
+	text, err := v.text()
+	return append(b, text...), err
+}
+
 // Is reports whether the value is the string s. It allocates nothing for a
 // value without escapes.
 func (v Value) Is(s string) bool {

@@ -86,6 +86,10 @@ func TestValueText(t *testing.T) {
 			t.Errorf("Text(%s) = %q, %v", raw, got, err)
 		}
 	}
+	joined, err := strictjson.Value(`"b\u0063"`).AppendText([]byte("a"))
+	if err != nil || string(joined) != "abc" {
+		t.Errorf("AppendText = %q, %v", joined, err)
+	}
 	if strictjson.Value("null").Is("") {
 		t.Error("null is taken for the empty string")
 	}

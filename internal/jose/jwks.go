@@ -105,26 +105,6 @@ func SameKey(a, b crypto.PublicKey) bool {
 	return ok && k.Equal(b)
 }
 
-// Select returns the one key of a set that a token with this kid and alg can
-// mean, nil where there is none or more than one. An empty kid selects among
-// all keys (OpenID Connect Core 1.0 §10.1).
-func Select(keys []JWK, kid, alg string) crypto.PublicKey {
-	var found crypto.PublicKey
-	for i := range keys {
-		k := &keys[i]
-		if kid != "" && k.KeyID != kid || !k.Fits(alg) {
-			continue
-		}
-		if found != nil && !SameKey(found, k.Key) {
-			return nil
-		}
-		if found == nil {
-			found = k.Key
-		}
-	}
-	return found
-}
-
 type members struct {
 	kty, crv, n, e, x, y string
 	keyOps               []string

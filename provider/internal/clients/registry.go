@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/oidckit/oidckit"
@@ -19,11 +20,14 @@ type Policy struct {
 }
 
 // Registry holds configured clients. It is safe for concurrent use.
-type Registry struct{ byID map[string]*opstore.Client }
+type Registry struct {
+	byID    map[string]*opstore.Client
+	origins map[string]bool
+}
 
 // New checks the metadata of every client and returns all problems together.
 func New(metadata []oidckit.ClientMetadata, p Policy) (*Registry, error) {
-	r := &Registry{byID: make(map[string]*opstore.Client, len(metadata))}
+	r := &Registry{byID: make(map[string]*opstore.Client, len(metadata)), origins: map[string]bool{}}
 	var errs []error
 	for i, m := range metadata {
 		name := fmt.Sprintf("Clients[%d] (%q)", i, m.ClientID)
@@ -36,6 +40,9 @@ func New(metadata []oidckit.ClientMetadata, p Policy) (*Registry, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", name, problem))
 		}
 		r.byID[m.ClientID] = c
+		for _, origin := range originsOf(m.RedirectURIs) {
+			r.origins[origin] = true
+		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -154,4 +161,18 @@ func visible(s string) bool {
 		}
 	}
 	return true
+}
+
+// HasOrigin reports whether a web origin is that of a registered redirect URI.
+func (r *Registry) HasOrigin(origin string) bool { return r.origins[origin] }
+
+// originsOf returns the web origins of URIs, as the Origin header has them.
+func originsOf(uris []string) []string {
+	var out []string
+	for _, raw := range uris {
+		if u, err := url.Parse(raw); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+			out = append(out, u.Scheme+"://"+u.Host)
+		}
+	}
+	return out
 }

@@ -1,0 +1,217 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/jose"
+	"github.com/oidckit/oidckit/internal/safeurl"
+	"github.com/oidckit/oidckit/provider/internal/clients"
+	"github.com/oidckit/oidckit/provider/internal/scopes"
+	"github.com/oidckit/oidckit/provider/internal/token"
+	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/rs/zerolog"
+)
+
+// Config is what an issuer is made of. It is read once, by New.
+type Config struct {
+	// Issuer is the issuer identifier: https (http on a loopback host only),
+	// without query or fragment. Endpoints lie below it. Required.
+	Issuer string
+	// Secrets is the key ring that seals signing keys and waiting requests.
+	// All replicas have the same. Required.
+	Secrets oidckit.Secrets
+	// Stores keeps everything else. Required.
+	Stores opstore.Set
+	// Clients are the registered clients (RFC 7591). Absent members have the
+	// defaults of that document: client_secret_basic, the authorization code
+	// grant, ID tokens signed with RS256.
+	Clients []oidckit.ClientMetadata
+	// Users tells about people; nil means the accounts in Stores.Users.
+	Users Users
+	// Name is shown on the pages, above everything else. Optional.
+	Name string
+
+	// Scopes describes scopes of the app's own, in words that a consent page
+	// shows, as a sentence that follows "It asks to:".
+	Scopes map[string]string
+	// Resources are the protected resources that access tokens are issued for
+	// (RFC 8707). A token's audience is the resources its scopes belong to,
+	// else those the request names, else the issuer.
+	Resources []Resource
+	// SigningAlgs are the JWS algorithms of which the issuer keeps a key. The
+	// first signs access tokens. Default ES256, RS256: RS256 is what a client
+	// that names no id_token_signed_response_alg gets (OpenID Connect Dynamic
+	// Client Registration 1.0 §2).
+	SigningAlgs []string
+
+	// LoginURL is the app's own login page, on the issuer's origin. It gets a
+	// request parameter and answers with CompleteLogin or FailLogin. Empty
+	// means the built-in page.
+	LoginURL string
+	// TrustedClients are client_ids of the issuer's own apps, whose users are
+	// not asked for consent.
+	TrustedClients []string
+	// AllowConfidentialWithoutPKCE lets clients that have a secret leave out
+	// PKCE (RFC 7636). Public clients never may (RFC 9700 §2.1.1).
+	AllowConfidentialWithoutPKCE bool
+
+	// Lifetimes of what is issued.
+	Lifetimes Lifetimes
+	// Logger gets one line for each failure. The zero value is silent.
+	Logger zerolog.Logger
+	// Events receives what happens. Optional.
+	Events oidckit.EventSink
+}
+
+// Resource is a protected resource (RFC 8707).
+type Resource struct {
+	// Resource is the resource indicator, an absolute URI without fragment:
+	// the aud of its access tokens.
+	Resource string
+	// Scopes are the scopes that belong to it.
+	Scopes []string
+	// SigningAlg signs its access tokens; empty means the first of
+	// Config.SigningAlgs.
+	SigningAlg string
+}
+
+// Lifetimes says how long what the issuer hands out is good for. A zero field
+// takes its default.
+type Lifetimes struct {
+	// Code is for authorization codes: 1 minute, at most 10 (RFC 6749
+	// §4.1.2).
+	Code time.Duration
+	// AccessToken is for access tokens: 1 hour.
+	AccessToken time.Duration
+	// IDToken is for ID tokens: 1 hour.
+	IDToken time.Duration
+	// RefreshToken is for a refresh token that stays unused: 30 days.
+	RefreshToken time.Duration
+	// Grant is the absolute end of a chain of refresh tokens: 180 days.
+	Grant time.Duration
+	// Session is for the issuer's own sessions, from the last login: 12
+	// hours.
+	Session time.Duration
+	// Consent is how long a consent is remembered: 180 days.
+	Consent time.Duration
+	// SigningKey is how long a key signs: 90 days.
+	SigningKey time.Duration
+	// RefreshTokenReuse is how long after a rotation the client that lost the
+	// answer may send the old refresh token again, and gets the same
+	// successor as long as nobody has used it. Default 0: never; a second use
+	// revokes the grant. At most 5 minutes.
+	RefreshTokenReuse time.Duration
+}
+
+func (l Lifetimes) withDefaults() Lifetimes {
+	const day = 24 * time.Hour
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&l.Code, time.Minute}, {&l.AccessToken, time.Hour}, {&l.IDToken, time.Hour},
+		{&l.RefreshToken, 30 * day}, {&l.Grant, 180 * day}, {&l.Session, 12 * time.Hour},
+		{&l.Consent, 180 * day}, {&l.SigningKey, 90 * day},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return l
+}
+
+func (l Lifetimes) validate() []error {
+	var errs []error
+	for _, f := range []struct {
+		name     string
+		value    time.Duration
+		min, max time.Duration
+	}{
+		{"Code", l.Code, time.Second, 10 * time.Minute},
+		{"AccessToken", l.AccessToken, time.Second, 30 * 24 * time.Hour},
+		{"IDToken", l.IDToken, time.Second, 30 * 24 * time.Hour},
+		{"RefreshToken", l.RefreshToken, time.Second, 10 * 365 * 24 * time.Hour},
+		{"Grant", l.Grant, time.Second, 10 * 365 * 24 * time.Hour},
+		{"Session", l.Session, time.Second, 365 * 24 * time.Hour},
+		{"Consent", l.Consent, time.Second, 10 * 365 * 24 * time.Hour},
+		{"SigningKey", l.SigningKey, time.Hour, 5 * 365 * 24 * time.Hour},
+		{"RefreshTokenReuse", l.RefreshTokenReuse, 0, 5 * time.Minute},
+	} {
+		if f.value < f.min || f.value > f.max {
+			errs = append(errs, fmt.Errorf("Lifetimes.%s is %v, must be %v to %v", f.name, f.value, f.min, f.max))
+		}
+	}
+	return errs
+}
+
+// resolved is a Config that was checked, with what follows from it.
+type resolved struct {
+	Config
+	url       *url.URL
+	clients   *clients.Registry
+	catalogue *scopes.Catalogue
+}
+
+// resolve checks the whole config and returns all problems together.
+func (c Config) resolve() (*resolved, error) {
+	var errs []error
+	r := &resolved{Config: c}
+	var err error
+	if r.url, err = safeurl.Issuer(c.Issuer); err != nil {
+		errs = append(errs, fmt.Errorf("Issuer: %q %w", c.Issuer, err))
+	} else if strings.HasSuffix(c.Issuer, "/") {
+		errs = append(errs, fmt.Errorf("Issuer: %q must not end in a slash", c.Issuer))
+	}
+	if c.Secrets.IsZero() {
+		errs = append(errs, errors.New("Secrets: no key"))
+	}
+	if err := c.Stores.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("Stores: %w", err))
+	}
+	if len(c.SigningAlgs) == 0 {
+		r.SigningAlgs = []string{"ES256", "RS256"}
+	}
+	for _, alg := range r.SigningAlgs {
+		if !slices.Contains(jose.Algorithms(), alg) {
+			errs = append(errs, fmt.Errorf("SigningAlgs: %q is not supported", alg))
+		}
+	}
+	r.Lifetimes = c.Lifetimes.withDefaults()
+	errs = append(errs, r.Lifetimes.validate()...)
+	var resources []scopes.Resource
+	for i, res := range c.Resources {
+		if res.SigningAlg != "" && !slices.Contains(r.SigningAlgs, res.SigningAlg) {
+			errs = append(errs, fmt.Errorf("Resources[%d]: SigningAlg %q is not among SigningAlgs", i, res.SigningAlg))
+		}
+		resources = append(resources, scopes.Resource{Identifier: res.Resource, Scopes: res.Scopes, SigningAlg: res.SigningAlg})
+	}
+	if r.catalogue, err = scopes.New(c.Issuer, c.Scopes, resources); err != nil {
+		errs = append(errs, err)
+	}
+	policy := clients.Policy{SigningAlgorithms: r.SigningAlgs, GrantTypes: token.GrantTypes()}
+	if r.clients, err = clients.New(c.Clients, policy); err != nil {
+		errs = append(errs, err)
+	} else {
+		errs = append(errs, r.checkTrusted()...)
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("provider: config: %w", errors.Join(errs...))
+	}
+	return r, nil
+}
+
+func (r *resolved) checkTrusted() []error {
+	var errs []error
+	for _, id := range r.TrustedClients {
+		if !slices.ContainsFunc(r.Config.Clients, func(m oidckit.ClientMetadata) bool { return m.ClientID == id }) {
+			errs = append(errs, fmt.Errorf("TrustedClients: %q is not among Clients", id))
+		}
+	}
+	return errs
+}

@@ -1,0 +1,217 @@
+package endsession
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/page"
+	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/wire"
+	"github.com/oidckit/oidckit/provider/internal/session"
+	"github.com/oidckit/oidckit/provider/internal/tokens"
+	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/rs/zerolog"
+)
+
+// Handler serves the endpoint and its confirmation. Its fields are set once;
+// it is safe for concurrent use.
+type Handler struct {
+	Issuer   string
+	Brand    string
+	Clients  opstore.Clients
+	Sessions *session.Sessions
+	Tokens   *tokens.Issuer
+	Box      *secret.Box
+	// ConfirmPath is where the confirmation page posts to.
+	ConfirmPath string
+	CrossOrigin *http.CrossOriginProtection
+	// UserName is how a subject is shown to the person.
+	UserName func(ctx context.Context, subject string) (string, error)
+	Logger   zerolog.Logger
+	Events   oidckit.EventSink
+}
+
+const (
+	maxState = 4096
+	// confirmLifetime is how long a person may take to confirm.
+	confirmLifetime = 30 * time.Minute
+	sealedFor       = "logout"
+)
+
+// logout is a request that was checked.
+type logout struct {
+	// ReturnTo is empty where the person stays here.
+	ReturnTo string `json:"return_to,omitempty"`
+	State    string `json:"state,omitempty"`
+	ClientID string `json:"client_id,omitempty"`
+	// SessionID is the session that the page was shown to.
+	SessionID string `json:"sid,omitempty"`
+	At        int64  `json:"at"`
+
+	clientName string
+	// hint is what a valid id_token_hint said.
+	hint *tokens.Hint
+}
+
+// Serve answers GET and POST (§2).
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
+	p, err := params(w, r)
+	if err != nil {
+		return err
+	}
+	req, err := h.check(r.Context(), p)
+	if err != nil {
+		return err
+	}
+	sess, err := h.Sessions.Current(r)
+	switch {
+	case errors.Is(err, oidckit.ErrUnauthenticated):
+		return h.done(w, req)
+	case err != nil:
+		return err
+	case req.names(sess):
+		return h.end(w, r, req, sess)
+	}
+	return h.confirm(w, r, req, sess)
+}
+
+func params(w http.ResponseWriter, r *http.Request) (wire.Params, error) {
+	if r.Method == http.MethodPost {
+		return wire.Form(w, r)
+	}
+	return wire.Query(r)
+}
+
+// check reads the request. A bad hint or an unregistered address is told to
+// the person, never followed (§3).
+func (h *Handler) check(ctx context.Context, p wire.Params) (*logout, error) {
+	req := &logout{State: p.Get("state"), ClientID: p.Get("client_id"), At: time.Now().Unix()}
+	if len(req.State) > maxState {
+		return nil, oidckit.NewError(oidckit.InvalidRequest, "state is too long")
+	}
+	if raw := p.Get("id_token_hint"); raw != "" {
+		hint, err := h.Tokens.ReadHint(ctx, raw)
+		if errors.Is(err, tokens.ErrBadHint) {
+			return nil, oidckit.NewError(oidckit.InvalidRequest, "the app sent an id_token_hint that is not an ID token of this issuer")
+		}
+		if err != nil {
+			return nil, err
+		}
+		// §2: when both are present, the OP MUST verify that they match
+		if req.ClientID != "" && req.ClientID != hint.ClientID {
+			return nil, oidckit.NewError(oidckit.InvalidRequest, "client_id is not the client that id_token_hint was issued to")
+		}
+		req.hint, req.ClientID = hint, hint.ClientID
+	}
+	return req, h.checkClient(ctx, req, p.Get("post_logout_redirect_uri"))
+}
+
+func (h *Handler) checkClient(ctx context.Context, req *logout, returnTo string) error {
+	if req.ClientID == "" {
+		if returnTo != "" {
+			return oidckit.NewError(oidckit.InvalidRequest, "the app gave an address to return to, but not who it is: id_token_hint or client_id is needed")
+		}
+		return nil
+	}
+	client, err := h.Clients.Client(ctx, req.ClientID)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return oidckit.NewError(oidckit.InvalidRequest, "the app that sent you here is not known")
+	}
+	if err != nil {
+		return err
+	}
+	req.clientName = client.Metadata.ClientName
+	// §3.1: an exact match with what the client has registered
+	if returnTo != "" && !slices.Contains(client.Metadata.PostLogoutRedirectURIs, returnTo) {
+		return oidckit.NewError(oidckit.InvalidRequest, "the app gave an address to return to that is not registered: post_logout_redirect_uri")
+	}
+	req.ReturnTo = returnTo
+	return nil
+}
+
+// names reports whether the hint is of the person who is signed in.
+func (l *logout) names(sess *opstore.Session) bool {
+	return l.hint != nil && l.hint.Subject == sess.Subject
+}
+
+func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, req *logout, sess *opstore.Session) error {
+	name, err := h.UserName(r.Context(), sess.Subject)
+	if err != nil {
+		return err
+	}
+	req.SessionID = sess.ID
+	plain, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	return page.Write(w, http.StatusOK, page.Logout{
+		Brand: h.Brand, ClientName: req.clientName, UserName: name, Action: h.ConfirmPath,
+		Hidden: []page.Field{{Name: "request", Value: h.Box.SealText(plain, sealedFor)}},
+	})
+}
+
+// Confirm answers the confirmation page's POST.
+func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
+	if err := h.CrossOrigin.Check(r); err != nil {
+		return oidckit.NewError(oidckit.AccessDenied, "this form was sent from another site").WithCause(err)
+	}
+	form, err := wire.Form(w, r)
+	if err != nil {
+		return err
+	}
+	req := &logout{}
+	plain, err := h.Box.OpenText(form.Get("request"), sealedFor)
+	if err != nil || json.Unmarshal(plain, req) != nil || time.Since(time.Unix(req.At, 0)) > confirmLifetime {
+		return oidckit.NewError(oidckit.InvalidRequest, "this question has expired; sign out again")
+	}
+	sess, err := h.Sessions.Current(r)
+	if errors.Is(err, oidckit.ErrUnauthenticated) {
+		return h.done(w, req)
+	}
+	if err != nil {
+		return err
+	}
+	if sess.ID != req.SessionID {
+		return oidckit.NewError(oidckit.InvalidRequest, "somebody else has signed in meanwhile; sign out again")
+	}
+	return h.end(w, r, req, sess)
+}
+
+func (h *Handler) end(w http.ResponseWriter, r *http.Request, req *logout, sess *opstore.Session) error {
+	if err := h.Sessions.SignOut(w, r, sess); err != nil {
+		return err
+	}
+	h.Events.Send(r.Context(), oidckit.Event{
+		Name: oidckit.EventLogout, Issuer: h.Issuer, ClientID: req.ClientID, Subject: sess.Subject, SessionID: sess.ID,
+	})
+	return h.done(w, req)
+}
+
+// done sends the person back, or tells that the session has ended.
+func (h *Handler) done(w http.ResponseWriter, req *logout) error {
+	if req.ReturnTo == "" {
+		return page.Write(w, http.StatusOK, page.SignedOut{Brand: h.Brand})
+	}
+	target := req.ReturnTo
+	if req.State != "" {
+		separator := "?"
+		if strings.Contains(target, "?") {
+			separator = "&"
+		}
+		// §3: state is handed back as it was
+		target += separator + url.Values{"state": {req.State}}.Encode()
+	}
+	head := w.Header()
+	wire.NoStore(head)
+	head.Set("Referrer-Policy", "no-referrer")
+	head.Set("Location", target)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,114 @@
+package oidctest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/provider"
+	"github.com/oidckit/oidckit/provider/opstore"
+)
+
+// The user that every issuer of this package has.
+const (
+	Username = "alice"
+	Password = "correct horse battery staple"
+	Subject  = "alice-subject"
+)
+
+// Config says what differs from an issuer with one user, Username.
+type Config struct {
+	// Path is the path of the issuer, "" or "/…".
+	Path string
+	// TLS serves https; HTTPClient of the Server trusts it.
+	TLS bool
+	// Clients are registered.
+	Clients []oidckit.ClientMetadata
+	// Users are added to the one that is always there.
+	Users []provider.Account
+	// Stores replaces the memory stores; it is called with the issuer.
+	Stores func(issuer string) opstore.Set
+	// Configure changes the config before the issuer is made. Optional.
+	Configure func(*provider.Config)
+}
+
+// Server is a running issuer.
+type Server struct {
+	// Issuer is the issuer identifier.
+	Issuer   string
+	Provider *provider.Provider
+	Stores   opstore.Set
+
+	http *httptest.Server
+}
+
+// New starts an issuer that ends with the test.
+func New(tb testing.TB, cfg Config) *Server {
+	tb.Helper()
+	s := &Server{}
+	s.http = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Provider.ServeHTTP(w, r)
+	}))
+	scheme := "http"
+	if cfg.TLS {
+		scheme = "https"
+	}
+	s.Issuer = scheme + "://" + s.http.Listener.Addr().String() + cfg.Path
+	if cfg.Stores == nil {
+		cfg.Stores = opstore.NewMemory().Open
+	}
+	s.Stores = cfg.Stores(s.Issuer)
+	s.Provider = newProvider(tb, s, cfg)
+	addUsers(tb, s.Stores, cfg.Users)
+	if cfg.TLS {
+		s.http.StartTLS()
+	} else {
+		s.http.Start()
+	}
+	tb.Cleanup(func() {
+		s.http.Close()
+		s.Provider.Close()
+	})
+	return s
+}
+
+func newProvider(tb testing.TB, s *Server, cfg Config) *provider.Provider {
+	tb.Helper()
+	key := make([]byte, 32)
+	rand.Read(key)
+	secrets, err := oidckit.NewSecrets(key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	pc := provider.Config{Issuer: s.Issuer, Secrets: secrets, Stores: s.Stores, Clients: cfg.Clients, Name: "Test issuer"}
+	if cfg.Configure != nil {
+		cfg.Configure(&pc)
+	}
+	p, err := provider.New(pc)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func addUsers(tb testing.TB, set opstore.Set, more []provider.Account) {
+	tb.Helper()
+	accounts := provider.NewAccounts(set.Users)
+	for _, acc := range append([]provider.Account{{
+		Username: Username, Password: Password,
+		Claims: map[string]any{
+			"sub": Subject, "name": "Alice Example", "given_name": "Alice", "family_name": "Example",
+			"preferred_username": "alice", "email": "alice@example.com", "email_verified": true,
+		},
+	}}, more...) {
+		if _, err := accounts.Create(tb.Context(), acc); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// HTTPClient returns a client that reaches the issuer, with its certificate
+// trusted.
+func (s *Server) HTTPClient() *http.Client { return s.http.Client() }

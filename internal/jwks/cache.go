@@ -1,0 +1,197 @@
+package jwks
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+var (
+	// ErrUnknownKey says that the issuer has no key that a token with this kid
+	// and algorithm can mean: the token is bad.
+	ErrUnknownKey = errors.New("jwks: unknown key")
+	// ErrUnavailable says that the keys could not be had: nothing is known of
+	// the token.
+	ErrUnavailable = errors.New("jwks: keys are unavailable")
+)
+
+// Source gives public keys for verification. It is safe for concurrent use.
+type Source interface {
+	// Key returns the key for a token's kid (empty where it has none) and for
+	// the algorithm the caller has settled on. Errors wrap ErrUnknownKey or
+	// ErrUnavailable.
+	Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error)
+}
+
+// Defaults and fixed bounds.
+const (
+	defaultSoftLifetime = 5 * time.Minute
+	defaultHardLifetime = 24 * time.Hour
+
+	// fetchTimeout is what one fetch may take, discovery included.
+	fetchTimeout = 10 * time.Second
+	// coldWait is how long a request waits for the first keys, lookupWait how
+	// long for a fetch that may bring its kid.
+	coldWait   = 5 * time.Second
+	lookupWait = time.Second
+	// maxWaiting bounds the requests that wait with a kid nobody knows.
+	maxWaiting = 256
+	// unknownInterval is the least time between fetches for unknown kids.
+	unknownInterval = time.Second
+	maxBackoff      = 16 * time.Second
+)
+
+// Config is how a Cache gets its keys and for how long it trusts them.
+type Config struct {
+	// Fetch returns the issuer's JWK set. It must bound its answer and end
+	// when its context does, which is never the one of a request. Required.
+	Fetch func(ctx context.Context) ([]byte, error)
+	// SoftLifetime is the age at which keys are refreshed while they are
+	// served; a key that the issuer withdraws is refused after this time while
+	// the issuer answers. Default 5 minutes.
+	SoftLifetime time.Duration
+	// HardLifetime is how long keys serve while the issuer cannot be reached.
+	// Default 24 hours.
+	HardLifetime time.Duration
+	// Logger receives failures and changes of the keys. Silent by default.
+	Logger zerolog.Logger
+}
+
+func (c *Config) validate() error {
+	if c.SoftLifetime == 0 {
+		c.SoftLifetime = defaultSoftLifetime
+	}
+	if c.HardLifetime == 0 {
+		c.HardLifetime = max(defaultHardLifetime, c.SoftLifetime)
+	}
+	var problems []error
+	if c.Fetch == nil {
+		problems = append(problems, errors.New("jwks: Fetch is required"))
+	}
+	if c.SoftLifetime < 0 {
+		problems = append(problems, errors.New("jwks: SoftLifetime is negative"))
+	}
+	if c.HardLifetime < c.SoftLifetime {
+		problems = append(problems, errors.New("jwks: HardLifetime is less than SoftLifetime"))
+	}
+	return errors.Join(problems...)
+}
+
+// Cache is a Source over an issuer's JWK set. It is safe for concurrent use.
+type Cache struct {
+	config  Config
+	started time.Time
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+
+	current atomic.Pointer[snapshot]
+	// due is the time since started until which current may be read without
+	// a further thought. It never lies beyond current's hard lifetime.
+	due atomic.Int64
+
+	mu       sync.Mutex
+	closed   bool
+	running  *fetch
+	failures int
+	lastErr  error
+	// retryAt is when a fetch may follow one that failed.
+	retryAt time.Time
+	// unknownAt is when a fetch for an unknown kid was last started: a budget
+	// of its own, so that such kids never delay a fetch that is due.
+	unknownAt time.Time
+	waiting   int
+	absent    absences
+}
+
+// snapshot is a key set as of its last successful fetch.
+type snapshot struct {
+	*keySet
+	fetched    time.Time
+	generation uint64
+}
+
+// New returns an empty Cache, which fetches on first use.
+func New(config Config) (*Cache, error) {
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	c := &Cache{config: config, started: time.Now(), absent: newAbsences()}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c, nil
+}
+
+// Key implements Source. While the keys are fresh it neither locks nor
+// allocates for a key that is known. It waits only for keys that it has not
+// got: at most 5 seconds for the first ones, at most one for others.
+func (c *Cache) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
+	if s := c.current.Load(); s != nil && int64(time.Since(c.started)) < c.due.Load() {
+		if key := s.answers[ref{kid, alg}]; key != nil {
+			return key, nil
+		}
+	}
+	return c.lookup(ctx, ref{kid, alg})
+}
+
+// Generation changes with every change of the keys and not with a refresh
+// that brings the same ones. It is 0 before the first keys.
+func (c *Cache) Generation() uint64 {
+	if s := c.current.Load(); s != nil {
+		return s.generation
+	}
+	return 0
+}
+
+// Warm fetches the keys where there are none yet, or none that may still be
+// served, and waits for them as long as ctx allows. It pays no heed to earlier
+// failures. The error wraps ErrUnavailable and the cause.
+func (c *Cache) Warm(ctx context.Context) error {
+	c.mu.Lock()
+	if c.usable(time.Now()) != nil {
+		c.mu.Unlock()
+		return nil
+	}
+	if c.closed {
+		c.mu.Unlock()
+		return fmt.Errorf("%w: closed", ErrUnavailable)
+	}
+	f := c.running
+	if f == nil {
+		f = c.start(time.Now())
+	}
+	c.mu.Unlock()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+	if f.err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, f.err)
+	}
+	return nil
+}
+
+// Close ends a fetch that is under way and allows no further one. Keys that
+// are held serve until their hard lifetime. It may be called more than once.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cancel()
+	c.wg.Wait()
+	return nil
+}
+
+func (c *Cache) usable(now time.Time) *snapshot {
+	s := c.current.Load()
+	if s == nil || now.Sub(s.fetched) >= c.config.HardLifetime {
+		return nil
+	}
+	return s
+}

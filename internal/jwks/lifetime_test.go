@@ -1,0 +1,450 @@
+package jwks
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oidckit/oidckit/internal/jose"
+)
+
+const (
+	soft = defaultSoftLifetime
+	hard = defaultHardLifetime
+)
+
+// inBubble runs a test on synctest's clock, with a cache over an issuer that
+// publishes the key "a".
+func inBubble(t *testing.T, test func(t *testing.T, i *issuer, c *Cache)) {
+	publicKey(t, "ES256", "a")
+	publicKey(t, "ES256", "b")
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{}
+		i.publish(t, es256(t, "a"))
+		c, err := New(Config{Fetch: i.fetch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		test(t, i, c)
+	})
+}
+
+func TestSourceDownAtStart(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		// FLT-01
+		i.fail(errDown)
+		wantErr(t, c, "a", ErrUnavailable)
+		if _, err := c.Key(t.Context(), "a", "ES256"); !errors.Is(err, errDown) {
+			t.Errorf("the cause is missing: %v", err)
+		}
+		for range 100 {
+			wantErr(t, c, "a", ErrUnavailable)
+		}
+		i.wantFetched(t, 1)
+		for range 100 {
+			time.Sleep(time.Second)
+			wantErr(t, c, "a", ErrUnavailable)
+		}
+		if n := i.fetched(); n > 12 {
+			t.Errorf("%d fetches in 100 seconds of failure", n)
+		}
+		i.fail(nil)
+		for s := 0; ; s++ {
+			if _, err := c.Key(t.Context(), "a", "ES256"); err == nil {
+				break
+			}
+			if s > 30 {
+				t.Fatal("not recovered within 30 seconds")
+			}
+			time.Sleep(time.Second)
+		}
+		wantKey(t, c, "a")
+	})
+}
+
+func TestSourceHangsAtStart(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		i.slow(time.Hour)
+		begin := time.Now()
+		wantErr(t, c, "a", ErrUnavailable)
+		if d := time.Since(begin); d > coldWait {
+			t.Errorf("waited %v", d)
+		}
+		time.Sleep(fetchTimeout)
+		i.slow(0)
+		time.Sleep(maxBackoff)
+		wantKey(t, c, "a")
+	})
+}
+
+func TestKeysServeUntilTheHardLifetime(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		// FLT-02
+		wantKey(t, c, "a")
+		begin := time.Now()
+		i.fail(errDown)
+		for time.Since(begin) < hard-time.Minute {
+			at := time.Now()
+			wantKey(t, c, "a")
+			if time.Since(at) > 0 {
+				t.Fatalf("waited %v for a key in hand", time.Since(at))
+			}
+			time.Sleep(30 * time.Second)
+		}
+		wantErr(t, c, "b", ErrUnavailable)
+		time.Sleep(time.Until(begin.Add(hard)))
+		wantErr(t, c, "a", ErrUnavailable)
+		i.fail(nil)
+		time.Sleep(maxBackoff)
+		wantKey(t, c, "a")
+	})
+}
+
+func TestRefreshRunsBehindRequests(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		i.slow(900 * time.Millisecond)
+		for range 20 * 60 {
+			at := time.Now()
+			wantKey(t, c, "a")
+			if d := time.Since(at); d > 0 {
+				t.Fatalf("a request waited %v", d)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := i.fetched(); n < 4 || n > 7 {
+			t.Errorf("%d fetches in 20 minutes", n)
+		}
+	})
+}
+
+func TestWithdrawnKeyIsRefused(t *testing.T) {
+	for name, pause := range map[string]time.Duration{
+		"ATK-075 under load":             time.Second,
+		"ATK-075 nobody asked meanwhile": soft,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+				i.publish(t, es256(t, "a"), es256(t, "b"))
+				wantKey(t, c, "a")
+				before := c.Generation()
+				i.publish(t, es256(t, "b"))
+				for begin := time.Now(); time.Since(begin) < soft; time.Sleep(pause) {
+					c.Key(t.Context(), "a", "ES256")
+				}
+				wantErr(t, c, "a", ErrUnknownKey)
+				wantKey(t, c, "b")
+				if c.Generation() == before {
+					t.Error("the generation did not change")
+				}
+			})
+		})
+	}
+}
+
+func TestWithdrawalOfAllKeys(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		i.answer(`{"keys":[]}`)
+		time.Sleep(soft)
+		wantErr(t, c, "a", ErrUnknownKey)
+	})
+}
+
+func TestStaleKeysDoNotWaitLongForAHangingSource(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		i.slow(time.Hour)
+		time.Sleep(soft + time.Minute)
+		begin := time.Now()
+		for range 100 {
+			wantKey(t, c, "a")
+		}
+		if d := time.Since(begin); d > lookupWait {
+			t.Errorf("100 requests waited %v", d)
+		}
+	})
+}
+
+func TestGarbageKeepsOldKeys(t *testing.T) {
+	for name, body := range map[string]string{
+		"FLT-07 empty":          "",
+		"FLT-07 HTML":           "<html>login</html>",
+		"FLT-07 cut":            `{"keys":[{"kty":"RSA"`,
+		"FLT-07 no set":         `{}`,
+		"ATK-037 repeated name": `{"keys":[],"keys":[]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+				key := wantKey(t, c, "a")
+				generation := c.Generation()
+				i.answer(body)
+				time.Sleep(2 * soft)
+				if wantKey(t, c, "a") != key || c.Generation() != generation {
+					t.Error("the key lost its identity")
+				}
+				wantErr(t, c, "b", ErrUnavailable)
+				i.publish(t, es256(t, "b"))
+				time.Sleep(maxBackoff)
+				wantErr(t, c, "b", ErrUnavailable)
+				synctest.Wait()
+				wantKey(t, c, "b")
+			})
+		})
+	}
+}
+
+func TestUnchangedKeysKeepTheirIdentity(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		if c.Generation() != 0 {
+			t.Error("a generation before the first keys")
+		}
+		key := wantKey(t, c, "a")
+		first := c.Generation()
+		time.Sleep(2 * soft)
+		if wantKey(t, c, "a") != key || c.Generation() != first {
+			t.Error("a refresh with the same keys changed something")
+		}
+		i.publish(t, es256(t, "b"), es256(t, "a"))
+		time.Sleep(soft)
+		if wantKey(t, c, "a") != key {
+			t.Error("a refresh with one more key changed the old one")
+		}
+		if c.Generation() == first {
+			t.Error("a new key did not change the generation")
+		}
+		i.wantFetched(t, 3)
+	})
+}
+
+func TestUnknownKeyIDs(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		// the budget is apart from the cold fetch: a rotation right after the
+		// start is seen (FLT-10)
+		i.publish(t, es256(t, "a"), es256(t, "b"))
+		wantKey(t, c, "b")
+		i.wantFetched(t, 2)
+
+		// ATK-011: a flood costs one fetch a second, and waits for none
+		begin, before := time.Now(), i.fetched()
+		for n := range 1000 {
+			wantErr(t, c, "bogus-"+strconv.Itoa(n), ErrUnknownKey)
+			time.Sleep(10 * time.Millisecond)
+		}
+		seconds := int(time.Since(begin) / time.Second)
+		if n := i.fetched() - before; n > seconds+1 {
+			t.Errorf("%d fetches in %d seconds", n, seconds)
+		}
+		// a known kid under another algorithm costs none
+		before = i.fetched()
+		time.Sleep(2 * time.Second)
+		for _, alg := range []string{"RS256", "ES384", "HS256", "none", ""} {
+			if _, err := c.Key(t.Context(), "a", alg); !errors.Is(err, ErrUnknownKey) {
+				t.Errorf("%s: %v", alg, err)
+			}
+		}
+		i.wantFetched(t, before)
+	})
+}
+
+func TestRepeatedUnknownKeyIDBacksOff(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		for range 120 * 4 {
+			wantErr(t, c, "b", ErrUnknownKey)
+			time.Sleep(250 * time.Millisecond)
+		}
+		// after 1, 2, 4, … 32 seconds, and once for the soft lifetime at most
+		if n := i.fetched(); n < 6 || n > 10 {
+			t.Errorf("%d fetches in two minutes for one kid", n)
+		}
+		i.publish(t, es256(t, "a"), es256(t, "b"))
+		// another kid's fetch brings it: the negative entry must not hide it
+		wantErr(t, c, "other", ErrUnknownKey)
+		wantKey(t, c, "b")
+	})
+}
+
+func TestRotationInTheMiddleOfAFlood(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		const answers = 200 * time.Millisecond
+		i.slow(answers)
+		stop := make(chan struct{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(5 * time.Millisecond):
+					go c.Key(context.Background(), "bogus-"+strconv.Itoa(n), "ES256")
+				}
+			}
+		}()
+		time.Sleep(3*time.Second + 123*time.Millisecond)
+		i.publish(t, es256(t, "a"), es256(t, "b"))
+		i.slow(answers)
+		rotated := time.Now()
+		for {
+			if _, err := c.Key(t.Context(), "b", "ES256"); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if d := time.Since(rotated); d > time.Second+2*answers {
+			t.Errorf("accepted after %v", d)
+		}
+		close(stop)
+		<-done
+		time.Sleep(time.Second)
+	})
+}
+
+func TestAFetchThatRanBeforeIsNoAnswer(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		i.slow(300 * time.Millisecond)
+		time.Sleep(c.refreshAge())
+		wantKey(t, c, "a")
+		time.Sleep(100 * time.Millisecond)
+		i.wantFetched(t, 2)
+		// the running fetch has the old set; the new key must still be found
+		i.publish(t, es256(t, "a"), es256(t, "b"))
+		wantKey(t, c, "b")
+		i.wantFetched(t, 3)
+	})
+}
+
+func TestUnknownKeyIDWhileTheSourceFails(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		// FLT-02
+		wantKey(t, c, "a")
+		i.fail(errDown)
+		wantErr(t, c, "b", ErrUnavailable)
+		begin := time.Now()
+		for range 300 {
+			wantErr(t, c, "b", ErrUnavailable)
+			wantKey(t, c, "a")
+			time.Sleep(100 * time.Millisecond)
+		}
+		if d := time.Since(begin); d > 31*time.Second {
+			t.Errorf("requests waited on a failing source: %v", d)
+		}
+		if n := i.fetched(); n > 7 {
+			t.Errorf("%d fetches in 30 seconds of failure", n)
+		}
+		i.publish(t, es256(t, "a"), es256(t, "b"))
+		time.Sleep(maxBackoff)
+		c.Key(t.Context(), "b", "ES256")
+		synctest.Wait()
+		wantKey(t, c, "b")
+		wantErr(t, c, "bogus", ErrUnknownKey)
+	})
+}
+
+func TestUnknownKeyIDOnASlowSource(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		i.slow(5 * time.Second)
+		begin := time.Now()
+		wantErr(t, c, "b", ErrUnavailable)
+		if d := time.Since(begin); d != lookupWait {
+			t.Errorf("waited %v", d)
+		}
+		// more than may wait are told so at once
+		for range maxWaiting {
+			go c.Key(context.Background(), "b", "ES256")
+		}
+		synctest.Wait()
+		begin = time.Now()
+		wantErr(t, c, "b", ErrUnavailable)
+		if d := time.Since(begin); d != 0 {
+			t.Errorf("waited %v in a full queue", d)
+		}
+		i.wantFetched(t, 2)
+		time.Sleep(10 * time.Second)
+	})
+}
+
+func TestWarm(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		i.fail(errDown)
+		for n := range 3 {
+			if err := c.Warm(t.Context()); !errors.Is(err, ErrUnavailable) || !errors.Is(err, errDown) {
+				t.Errorf("attempt %d: %v", n, err)
+			}
+		}
+		i.wantFetched(t, 3)
+		i.fail(nil)
+		i.slow(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Warm(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("on a slow source: %v", err)
+		}
+		time.Sleep(fetchTimeout)
+		i.slow(0)
+		if err := c.Warm(t.Context()); err != nil {
+			t.Error(err)
+		}
+		before := i.fetched()
+		if err := c.Warm(t.Context()); err != nil {
+			t.Error(err)
+		}
+		i.wantFetched(t, before)
+	})
+}
+
+func TestClose(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		i.slow(time.Hour)
+		unknown := make(chan error)
+		go func() {
+			_, err := c.Key(context.Background(), "b", "ES256")
+			unknown <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		for range 2 {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if time.Since(begin) != 0 {
+			t.Error("Close waited for the source")
+		}
+		if err := <-unknown; !errors.Is(err, ErrUnavailable) {
+			t.Errorf("who waited got %v", err)
+		}
+		i.slow(0)
+		before := i.fetched()
+		time.Sleep(2 * soft)
+		wantKey(t, c, "a")
+		wantErr(t, c, "b", ErrUnavailable)
+		time.Sleep(hard)
+		wantErr(t, c, "a", ErrUnavailable)
+		if err := c.Warm(t.Context()); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("Warm after Close: %v", err)
+		}
+		i.wantFetched(t, before)
+	})
+}
+
+func TestSingleKeyWithoutKeyID(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		i.publish(t, jose.JWK{Key: publicKey(t, "ES256", "a")})
+		key, err := c.Key(t.Context(), "", "ES256")
+		if err != nil || !jose.SameKey(key, publicKey(t, "ES256", "a")) {
+			t.Fatalf("%v, %v", key, err)
+		}
+		wantErr(t, c, "a", ErrUnknownKey)
+	})
+}

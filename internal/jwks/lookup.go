@@ -1,0 +1,192 @@
+package jwks
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// lookup is Key for all but the common case: no keys yet, keys that are due
+// for a refresh, or a kid that is not among them.
+func (c *Cache) lookup(ctx context.Context, r ref) (crypto.PublicKey, error) {
+	now := time.Now()
+	c.mu.Lock()
+	s := c.usable(now)
+	if s == nil {
+		return c.lookupCold(ctx, r, now)
+	}
+	key := s.answers[r]
+	age := now.Sub(s.fetched)
+	if age < c.refreshAge() {
+		if key != nil {
+			c.mu.Unlock()
+			return key, nil
+		}
+		return c.lookupUnknown(ctx, r, s, now)
+	}
+
+	f := c.running
+	if f == nil {
+		f = c.startUnlessFailing(now)
+	}
+	if key == nil {
+		return c.lookupUnknown(ctx, r, s, now)
+	}
+	// Nobody asked in the last fifth of the soft lifetime, so nothing was
+	// refreshed behind a request, and a key withdrawn meanwhile must not pass.
+	if age >= c.config.SoftLifetime && f != nil && c.failures == 0 && !f.slow {
+		return c.lookupStale(ctx, r, key, f)
+	}
+	switch {
+	case age < c.config.SoftLifetime && c.failures == 0:
+		c.setDue(s.fetched.Add(c.config.SoftLifetime))
+	case f != nil:
+		c.setDue(now.Add(fetchTimeout))
+	default:
+		c.setDue(later(c.retryAt, now.Add(time.Second)))
+	}
+	c.mu.Unlock()
+	return key, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// lookupCold has no keys to answer from. Its caller holds mu. While the source
+// fails only the request that tries it again waits.
+func (c *Cache) lookupCold(ctx context.Context, r ref, now time.Time) (crypto.PublicKey, error) {
+	f := c.running
+	joined := f != nil
+	if f == nil {
+		f = c.startUnlessFailing(now)
+	}
+	failing, cause := c.failures > 0, c.lastErr
+	c.mu.Unlock()
+	if f == nil || joined && failing {
+		return nil, unavailable(cause)
+	}
+	if err := wait(ctx, f, coldWait); err != nil {
+		return nil, unavailable(err)
+	}
+	if key := c.current.Load().answers[r]; key != nil {
+		return key, nil
+	}
+	return nil, ErrUnknownKey
+}
+
+// lookupStale waits for the refresh and falls back on the key that is held.
+// Its caller holds mu.
+func (c *Cache) lookupStale(ctx context.Context, r ref, held crypto.PublicKey, f *fetch) (crypto.PublicKey, error) {
+	c.mu.Unlock()
+	if err := wait(ctx, f, lookupWait); err == nil {
+		if key := c.current.Load().answers[r]; key != nil {
+			return key, nil
+		}
+		return nil, ErrUnknownKey
+	}
+	if ctx.Err() == nil {
+		c.mu.Lock()
+		f.slow = true
+		c.mu.Unlock()
+	}
+	return held, nil
+}
+
+// lookupUnknown has keys, and not this one. Its caller holds mu.
+//
+// It waits for a fetch that is running or that it may start, never for leave
+// to start one. A fetch that was running before may have been answered before
+// the key was published, so after that one it tries once more.
+func (c *Cache) lookupUnknown(ctx context.Context, r ref, s *snapshot, now time.Time) (crypto.PublicKey, error) {
+	// a kid that the issuer has, for another algorithm, is no reason to ask it
+	if s.kids[r.kid] {
+		c.mu.Unlock()
+		return nil, ErrUnknownKey
+	}
+	deadline := now.Add(lookupWait)
+	for attempt := 0; ; attempt++ {
+		f, joined, err := c.fetchFor(r.kid, now)
+		if err != nil {
+			c.mu.Unlock()
+			return nil, err
+		}
+		c.waiting++
+		c.mu.Unlock()
+		err = wait(ctx, f, time.Until(deadline))
+		c.mu.Lock()
+		c.waiting--
+		if err != nil {
+			c.mu.Unlock()
+			return nil, unavailable(err)
+		}
+		if key := c.current.Load().answers[r]; key != nil {
+			c.mu.Unlock()
+			return key, nil
+		}
+		now = time.Now()
+		if !joined || attempt > 0 {
+			c.absent.add(r.kid, now)
+			c.mu.Unlock()
+			return nil, ErrUnknownKey
+		}
+	}
+}
+
+// fetchFor returns a fetch that may bring an unknown kid, or the answer where
+// there is none to wait for. Its caller holds mu.
+func (c *Cache) fetchFor(kid string, now time.Time) (f *fetch, joined bool, err error) {
+	failing := c.failures > 0
+	refusal := ErrUnknownKey
+	if failing {
+		refusal = unavailable(c.lastErr)
+	}
+	if c.absent.has(kid, now) {
+		return nil, false, refusal
+	}
+	f, joined = c.running, c.running != nil
+	if f == nil {
+		if now.Sub(c.unknownAt) < unknownInterval {
+			return nil, false, refusal
+		}
+		if f = c.startUnlessFailing(now); f == nil {
+			return nil, false, unavailable(c.lastErr)
+		}
+		c.unknownAt = now
+	}
+	// nobody waits on a source that has just failed, and few on one that is slow
+	if failing {
+		return nil, false, refusal
+	}
+	if c.waiting >= maxWaiting {
+		return nil, false, unavailable(nil)
+	}
+	return f, joined, nil
+}
+
+var errSlow = errors.New("jwks: the key source is slow")
+
+func wait(ctx context.Context, f *fetch, limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		return f.err
+	case <-timer.C:
+		return errSlow
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func unavailable(cause error) error {
+	if cause == nil {
+		return ErrUnavailable
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, cause)
+}

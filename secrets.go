@@ -39,19 +39,15 @@ func NewSecrets(keys ...[]byte) (Secrets, error) {
 	return Secrets{keys: ring}, nil
 }
 
-// ParseSecrets reads a ring from text: keys in base64url or base64, separated
-// by commas or white space, the sealing one first. It is the form of a secret
-// file or an environment variable.
+// ParseSecrets reads a ring from text: keys separated by commas or white
+// space, the sealing one first. It is the form of a secret file or an
+// environment variable. A key is taken as the bytes it is written in, so any
+// encoding of at least 32 random characters will do; GenerateSecret makes one.
 func ParseSecrets(text string) (Secrets, error) {
 	fields := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 	keys := make([][]byte, 0, len(fields))
-	for i, f := range fields {
-		f = strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(f), "=")
-		k, err := base64.RawURLEncoding.Strict().DecodeString(f)
-		if err != nil {
-			return Secrets{}, fmt.Errorf("oidckit: Secrets key %d is not base64", i+1)
-		}
-		keys = append(keys, k)
+	for _, f := range fields {
+		keys = append(keys, []byte(f))
 	}
 	return NewSecrets(keys...)
 }

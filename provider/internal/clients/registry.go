@@ -95,10 +95,6 @@ func newClient(m oidckit.ClientMetadata, p Policy) (*opstore.Client, []error) {
 			fail("response_types has %q, which is not supported", t)
 		}
 	}
-	code := slices.Contains(m.GrantTypes, oidckit.GrantTypeAuthorizationCode)
-	if code && len(m.RedirectURIs) == 0 {
-		fail("redirect_uris is empty although grant_types has authorization_code")
-	}
 	for _, u := range m.RedirectURIs {
 		if err := CheckRedirectURI(u); err != nil {
 			fail("redirect_uris: %q %w", u, err)

@@ -1,0 +1,59 @@
+package rpstoretest
+
+import (
+	"context"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/handlers/rpstore"
+	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/storetest"
+)
+
+// pair is the stores of two apps in one database.
+type pair struct{ a, b rpstore.Set }
+
+func tenantChecks() []storetest.Check[pair] {
+	return []storetest.Check[pair]{
+		{Name: "sessions", Run: tenantsSessions},
+		{Name: "browser sessions", Run: tenantsBrowserSessions},
+		{Name: "replays", Run: tenantsReplays},
+	}
+}
+
+func tenantsSessions(ctx context.Context, p pair) error {
+	session, err := loggedIn(ctx, p.a)
+	if err != nil {
+		return err
+	}
+	other := newSession()
+	other.Handle, other.Subject = session.Handle, session.Subject
+	return storetest.First(
+		sessionIs(ctx, p.b, session.Handle, nil),
+		storetest.Want("UpdateSession of another app's session", p.b.Sessions.UpdateSession(ctx, storetest.Clone(session)), oidckit.ErrNotFound),
+		ends(ctx, p.b, rpstore.SessionSelector{Subject: session.Subject}, 0),
+		storetest.Want("CreateSession with another app's handle", p.b.Sessions.CreateSession(ctx, other), nil),
+		sessionIs(ctx, p.b, other.Handle, other),
+		ends(ctx, p.b, rpstore.SessionSelector{Subject: session.Subject}, 1),
+		sessionIs(ctx, p.a, session.Handle, session),
+	)
+}
+
+func tenantsBrowserSessions(ctx context.Context, p pair) error {
+	token := secret.Token()
+	return storetest.First(
+		p.a.BrowserSessions.PutBrowserSession(ctx, token, []byte("a"), soon()),
+		browserIs(ctx, p.b, token, nil),
+		p.b.BrowserSessions.PutBrowserSession(ctx, token, []byte("b"), soon()),
+		browserIs(ctx, p.a, token, []byte("a")),
+		p.b.BrowserSessions.DeleteBrowserSession(ctx, token),
+		browserIs(ctx, p.a, token, []byte("a")),
+	)
+}
+
+func tenantsReplays(ctx context.Context, p pair) error {
+	return storetest.First(
+		p.a.Replay.UseOnce(ctx, "key", soon()),
+		storetest.Want("UseOnce of a key another app has used", p.b.Replay.UseOnce(ctx, "key", soon()), nil),
+		storetest.Want("second UseOnce", p.b.Replay.UseOnce(ctx, "key", soon()), oidckit.ErrConsumed),
+	)
+}

@@ -1,0 +1,199 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/jose"
+	"github.com/oidckit/oidckit/internal/safeurl"
+)
+
+const (
+	defaultPrefix = "/auth"
+	defaultIDAlg  = "RS256"
+)
+
+// Config is one registration of the app at one issuer.
+type Config struct {
+	// Issuer is the exact issuer identifier: https, or http on loopback.
+	// Required (OpenID Connect Discovery 1.0 §3).
+	Issuer string
+	// ClientID is the app's client identifier. Required.
+	ClientID string
+	// ClientSecret makes the app a confidential client. Empty for a public one.
+	ClientSecret string
+	// BaseURL is the address people reach the app under, with the path that a
+	// proxy in front strips, if any. Every URL is made of it, never of a
+	// request's Host. Required; https, or http on loopback.
+	BaseURL string
+	// Prefix is where login, callback and logout live under BaseURL. Default
+	// "/auth"; "/" puts them at the top.
+	Prefix string
+	// Scopes is what a login asks for. Default ["openid"], which is always
+	// among them (OpenID Connect Core 1.0 §3.1.2.1).
+	Scopes oidckit.Scope
+	// Sessions keeps the sessions. Required. Two relying parties may share it.
+	Sessions *Sessions
+	// Secrets seals logins under way and tokens. Default: that of Sessions.
+	Secrets oidckit.Secrets
+	// TokenEndpointAuthMethod is client_secret_basic, client_secret_post or
+	// none. Default: none without a secret, else client_secret_basic, unless the
+	// issuer's metadata names client_secret_post only.
+	TokenEndpointAuthMethod string
+	// IDTokenSignedResponseAlg is the one algorithm an ID token may be signed
+	// with, as registered. Default RS256 (OpenID Connect Dynamic Client
+	// Registration 1.0 §2).
+	IDTokenSignedResponseAlg string
+	// Resource is the API that access tokens are asked for (RFC 8707 §2).
+	// Optional.
+	Resource string
+	// PostLogoutReturnTo is the local path shown after a logout. Default: the
+	// base URL's own path.
+	PostLogoutReturnTo string
+	// MapIdentity may add to what the session will say about a person, or
+	// refuse them with an error: 403, or the status of an *oidckit.Error. It
+	// gets a copy of its own; issuer, subject, client, session and times stay as
+	// they were verified, whatever it returns. Optional.
+	MapIdentity func(ctx context.Context, id oidckit.Identity) (oidckit.Identity, error)
+	// HTTPClient reaches the issuer. Its redirects are refused, and it gets a
+	// timeout where it has none. Default: a client without proxy.
+	HTTPClient *http.Client
+	// Logger hears of refusals and faults. The zero value is silent.
+	Logger zerolog.Logger
+	// Events receives logins, refusals and logouts. Optional.
+	Events oidckit.EventSink
+}
+
+func (c Config) withDefaults() Config {
+	if c.Prefix == "" {
+		c.Prefix = defaultPrefix
+	}
+	if len(c.Scopes) == 0 {
+		c.Scopes = oidckit.Scope{oidckit.ScopeOpenID}
+	}
+	if c.IDTokenSignedResponseAlg == "" {
+		c.IDTokenSignedResponseAlg = defaultIDAlg
+	}
+	if c.Secrets.IsZero() && c.Sessions != nil {
+		c.Secrets = c.Sessions.secrets
+	}
+	return c
+}
+
+// validate names every problem, each with its field.
+func (c Config) validate() (site, error) {
+	var errs []error
+	bad := func(field string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("Config.%s %w", field, err))
+		}
+	}
+	_, err := safeurl.Issuer(c.Issuer)
+	bad("Issuer", err)
+	bad("ClientID", checkText(c.ClientID, true))
+	bad("ClientSecret", checkText(c.ClientSecret, false))
+	if c.BaseURL == "" {
+		bad("BaseURL", errors.New("is empty"))
+	}
+	s, err := newSite(c.BaseURL)
+	bad("BaseURL", err)
+	bad("Prefix", checkPrefix(c.Prefix))
+	bad("Scopes", checkScopes(c.Scopes))
+	bad("Sessions", c.checkSessions(s, err == nil))
+	bad("TokenEndpointAuthMethod", c.checkAuthMethod())
+	if !slices.Contains(jose.Algorithms(), c.IDTokenSignedResponseAlg) {
+		bad("IDTokenSignedResponseAlg", fmt.Errorf("must be one of %s", strings.Join(jose.Algorithms(), ", ")))
+	}
+	bad("Resource", checkResource(c.Resource))
+	if _, ok := safeurl.ReturnTo(c.PostLogoutReturnTo); !ok && c.PostLogoutReturnTo != "" {
+		bad("PostLogoutReturnTo", errors.New("must be a local path"))
+	}
+	return s, errors.Join(errs...)
+}
+
+func (c Config) checkSessions(s site, known bool) error {
+	if c.Sessions == nil {
+		return errors.New("is nil")
+	}
+	if known && s.secure != c.Sessions.site.secure {
+		if s.secure {
+			return errors.New("were made for an http base URL, and BaseURL is https")
+		}
+		return errors.New("have a Secure cookie, which http does not carry: set SessionConfig.BaseURL to the same address as BaseURL")
+	}
+	return c.Sessions.check()
+}
+
+func (c Config) checkAuthMethod() error {
+	switch c.TokenEndpointAuthMethod {
+	case "":
+		return nil
+	case oidckit.AuthMethodNone:
+		if c.ClientSecret != "" {
+			return errors.New("is none, and there is a ClientSecret")
+		}
+		return nil
+	case oidckit.AuthMethodClientSecretBasic, oidckit.AuthMethodClientSecretPost:
+		if c.ClientSecret == "" {
+			return errors.New("needs a ClientSecret")
+		}
+		return nil
+	default:
+		return errors.New("must be client_secret_basic, client_secret_post or none")
+	}
+}
+
+func checkScopes(s oidckit.Scope) error {
+	parsed, err := oidckit.ParseScope(s.String())
+	if err != nil {
+		return errors.New("is not a list of scope tokens")
+	}
+	// OpenID Connect Core 1.0 §3.1.2.1
+	if !parsed.Has(oidckit.ScopeOpenID) {
+		return errors.New("must contain openid")
+	}
+	return nil
+}
+
+// checkText implements VSCHAR (RFC 6749 Appendix A.1, A.2).
+func checkText(s string, required bool) error {
+	if s == "" && required {
+		return errors.New("is empty")
+	}
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return errors.New("holds characters other than visible ASCII")
+		}
+	}
+	return nil
+}
+
+func checkPrefix(p string) error {
+	if p == "/" {
+		return nil
+	}
+	if target, ok := safeurl.ReturnTo(p); !ok || strings.ContainsAny(target, "?%{}") || strings.HasSuffix(p, "/") || strings.Contains(p, "//") {
+		return errors.New("must be a path that begins with a slash and does not end in one")
+	}
+	return nil
+}
+
+func checkResource(raw string) error {
+	if raw == "" {
+		return nil
+	}
+	// RFC 8707 §2: an absolute URI without a fragment
+	u, err := url.Parse(raw)
+	if err != nil || !u.IsAbs() || strings.Contains(raw, "#") {
+		return errors.New("must be an absolute URI without a fragment")
+	}
+	return nil
+}

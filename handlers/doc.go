@@ -1,0 +1,26 @@
+// Package handlers is the relying party: it logs people in at an OpenID
+// provider and keeps their session.
+//
+//	sessions, err := handlers.NewSessions(handlers.SessionConfig{Secrets: secrets, Store: store})
+//	rp, err := handlers.NewRelyingParty(handlers.Config{
+//		Issuer: issuer, ClientID: id, ClientSecret: secret, BaseURL: base, Sessions: sessions,
+//	})
+//	mux := http.NewServeMux()
+//	rp.Mount(mux) // /auth/login, /auth/callback, /auth/logout, /auth/logged-out
+//	mux.Handle("GET /me", middleware.RequireAuth(rp)(me))
+//	http.ListenAndServe(addr, sessions.LoadAndSave(mux))
+//
+// State, nonce, PKCE, the issuer of the answer, the ID token with its
+// signature and the subject of userinfo are checked without being asked for. A
+// login under way is kept in a sealed cookie of its own, so that twenty tabs
+// can log in at once and a visitor who never comes back leaves nothing in a
+// store. The session itself is a record in rpstore and the only authority:
+// what the browser's session (package scs) carries is a handle to it.
+//
+// The package guards no routes: that is middleware.RequireAuth, which takes a
+// RelyingParty through an interface. Tokens never reach a browser, a log or an
+// error text.
+//
+// Specs: OpenID Connect Core 1.0, OpenID Connect RP-Initiated Logout 1.0,
+// RFC 6749, RFC 7636, RFC 9207, RFC 9700.
+package handlers

@@ -1,0 +1,135 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/oidckit/oidckit"
+)
+
+const (
+	identityVersion = 1
+	tokensVersion   = 1
+)
+
+var errIdentity = errors.New("handlers: a session's identity cannot be read")
+
+// newIdentity is who has logged in, before the app's own mapping.
+func (rp *RelyingParty) newIdentity(t *idToken, tokens *tokenSet, claims oidckit.Claims) oidckit.Identity {
+	now := time.Now().Truncate(time.Second)
+	id := oidckit.Identity{
+		Issuer: t.issuer, Subject: t.subject, Audience: t.audience, ClientID: rp.cfg.ClientID,
+		Scope: tokens.scope, SessionID: t.sid, IssuedAt: now, ExpiresAt: now.Add(rp.sessions.lifetime),
+		ACR: t.acr, AMR: t.amr, Claims: claims,
+	}
+	// RFC 6749 §5.1: absent means as it was asked for
+	if id.Scope == nil {
+		id.Scope = slices.Clone(rp.cfg.Scopes)
+	}
+	if t.hasAuthTime {
+		id.AuthTime = time.Unix(t.authTime, 0)
+	}
+	return id
+}
+
+// mapIdentity asks the app. Its answer cannot make another person of this one.
+func (rp *RelyingParty) mapIdentity(ctx context.Context, id oidckit.Identity) (*oidckit.Identity, error) {
+	if rp.cfg.MapIdentity == nil {
+		return &id, nil
+	}
+	given := id
+	given.Audience, given.Scope, given.AMR, given.Claims = slices.Clone(id.Audience), slices.Clone(id.Scope), slices.Clone(id.AMR), slices.Clone(id.Claims)
+	mapped, err := rp.cfg.MapIdentity(ctx, given)
+	if err != nil {
+		f := &failure{status: http.StatusForbidden, reason: "identity_refused", cause: err,
+			message: "You are signed in at the sign-in service, but this app does not let you in."}
+		if e, ok := errors.AsType[*oidckit.Error](err); ok {
+			f.status = e.HTTPStatus()
+		}
+		return nil, f
+	}
+	mapped.Issuer, mapped.Subject, mapped.ClientID, mapped.SessionID = id.Issuer, id.Subject, id.ClientID, id.SessionID
+	mapped.IssuedAt, mapped.ExpiresAt, mapped.TokenID = id.IssuedAt, id.ExpiresAt, ""
+	if len(mapped.Claims) > maxClaims {
+		return nil, refuse("claims_too_large", errors.New("handlers: MapIdentity returned more claims than are kept"))
+	}
+	return &mapped, nil
+}
+
+func encodeIdentity(id *oidckit.Identity) []byte {
+	w := record{identityVersion}
+	w.text(id.Issuer)
+	w.text(id.Subject)
+	w.texts(id.Audience)
+	w.text(id.ClientID)
+	w.texts(id.Scope)
+	w.text(id.SessionID)
+	w.int(unix(id.IssuedAt))
+	w.int(unix(id.ExpiresAt))
+	w.int(unix(id.AuthTime))
+	w.text(id.ACR)
+	w.texts(id.AMR)
+	w.text(string(id.Claims))
+	return w
+}
+
+// decodeIdentity reads all texts out of one string.
+func decodeIdentity(b []byte) (*oidckit.Identity, error) {
+	r := recordReader{s: string(b)}
+	if r.byte() != identityVersion {
+		return nil, errIdentity
+	}
+	id := &oidckit.Identity{
+		Issuer: r.text(), Subject: r.text(), Audience: r.texts(), ClientID: r.text(), Scope: r.texts(), SessionID: r.text(),
+		IssuedAt: fromUnix(r.int()), ExpiresAt: fromUnix(r.int()), AuthTime: fromUnix(r.int()),
+		ACR: r.text(), AMR: r.texts(), Claims: oidckit.Claims(r.text()),
+	}
+	if !r.done() {
+		return nil, errIdentity
+	}
+	return id, nil
+}
+
+func (t *tokenSet) encode() []byte {
+	w := record{tokensVersion}
+	w.text(t.idToken)
+	w.text(t.accessToken)
+	w.text(t.refreshToken)
+	w.texts(t.scope)
+	w.int(unix(t.expires))
+	return w
+}
+
+func decodeTokens(b []byte) (*tokenSet, bool) {
+	r := recordReader{s: string(b)}
+	if r.byte() != tokensVersion {
+		return nil, false
+	}
+	t := &tokenSet{idToken: r.text(), accessToken: r.text(), refreshToken: r.text(), scope: r.texts(), expires: fromUnix(r.int())}
+	return t, r.done()
+}
+
+// unix keeps the zero time apart from 1970.
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix() + 1
+}
+
+func fromUnix(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(n-1, 0)
+}
+
+func appendName(out, name []byte) []byte {
+	// The name is valid UTF-8, so that this cannot fail.
+	quoted, _ := json.Marshal(string(name))
+	return append(out, quoted...)
+}

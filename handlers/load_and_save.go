@@ -1,0 +1,139 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+)
+
+var (
+	errNotLoaded = errors.New("handlers: Sessions.LoadAndSave does not wrap this route")
+	errNotSaved  = errors.New("handlers: the session could not be saved")
+	errStoreDown = errors.New("handlers: the browser-session store could not answer")
+)
+
+// sessionKey finds the loading of one Sessions in a context.
+type sessionKey struct{ s *Sessions }
+
+// sessionWriter is the request's session on its way: it saves what has changed
+// before the first byte goes out, because a cookie cannot follow.
+type sessionWriter struct {
+	http.ResponseWriter
+	sessions *Sessions
+	ctx      context.Context
+	// down is why the browser's session could not be read: an empty one stands
+	// in its place, and nothing is saved.
+	down    error
+	written bool
+	failed  bool
+}
+
+// LoadAndSave makes the sessions available to next: it belongs around
+// everything that logs in, is guarded or keeps values. Where the store cannot
+// answer, next still runs, with an empty session that is not saved; guards
+// answer 503. Nesting it does nothing more.
+func (s *Sessions) LoadAndSave(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.loading(r.Context()) != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Add("Vary", "Cookie")
+		ctx, err := s.Load(r.Context(), s.token(r))
+		if err != nil {
+			s.log.Error().Err(err).Msg("the browser-session store could not answer")
+			// Without a token no store is asked, so this cannot fail.
+			ctx, _ = s.Load(r.Context(), "")
+			err = errStoreDown
+		}
+		sw := &sessionWriter{ResponseWriter: w, sessions: s, down: err}
+		sw.ctx = context.WithValue(ctx, sessionKey{s}, sw)
+		next.ServeHTTP(sw, r.WithContext(sw.ctx))
+		sw.save()
+	})
+}
+
+// token returns what the session cookie carries. Two cookies of the name are
+// as good as none: one of them is not ours.
+func (s *Sessions) token(r *http.Request) string {
+	value, n := "", 0
+	for _, c := range r.CookiesNamed(s.cookieName) {
+		value, n = c.Value, n+1
+	}
+	if n != 1 {
+		return ""
+	}
+	return value
+}
+
+func (s *Sessions) loading(ctx context.Context) *sessionWriter {
+	sw, _ := ctx.Value(sessionKey{s}).(*sessionWriter)
+	return sw
+}
+
+// ready returns nil where the request's session can be relied on.
+func (s *Sessions) ready(ctx context.Context) error {
+	sw := s.loading(ctx)
+	if sw == nil {
+		return errNotLoaded
+	}
+	return sw.down
+}
+
+// save reports whether an answer may go out.
+func (w *sessionWriter) save() bool {
+	if w.written {
+		return !w.failed
+	}
+	w.written = true
+	if w.down != nil {
+		return true
+	}
+	m := w.sessions.SessionManager
+	switch m.Status(w.ctx) {
+	case scs.Modified:
+		token, expiry, err := m.Commit(w.ctx)
+		if err != nil {
+			w.failed = true
+			w.sessions.unavailable(w.ResponseWriter, nil, err)
+			return false
+		}
+		m.WriteSessionCookie(w.ctx, w.ResponseWriter, token, expiry)
+	case scs.Destroyed:
+		m.WriteSessionCookie(w.ctx, w.ResponseWriter, "", time.Time{})
+	}
+	return true
+}
+
+// Write implements http.ResponseWriter.
+func (w *sessionWriter) Write(b []byte) (int, error) {
+	if !w.save() {
+		return 0, errNotSaved
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *sessionWriter) WriteHeader(status int) {
+	informational := status >= 100 && status < 200 && status != http.StatusSwitchingProtocols
+	if informational || w.save() {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// FlushError lets http.ResponseController flush, with the cookie in place.
+func (w *sessionWriter) FlushError() error {
+	if !w.save() {
+		return errNotSaved
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Flush implements http.Flusher.
+func (w *sessionWriter) Flush() { _ = w.FlushError() }
+
+// Unwrap lets http.ResponseController find the rest.
+func (w *sessionWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

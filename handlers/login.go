@@ -1,0 +1,164 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/safeurl"
+)
+
+const (
+	paramReturnTo = "return_to"
+	paramRequest  = "request"
+
+	requestVersion = 1
+	maxRequest     = 4 << 10
+)
+
+// serveLogin starts a login: it remembers it in a cookie and sends the person
+// to the issuer. Of the query only the return target and what LoginURL has
+// sealed are read; nothing is passed on (OWASP ASVS 5.0 10.2.3).
+func (rp *RelyingParty) serveLogin(w http.ResponseWriter, r *http.Request) error {
+	req := rp.readLoginRequest(r.URL.RawQuery)
+	m, err := rp.issuer(r.Context())
+	if err != nil {
+		f := upstream(err)
+		f.returnTo = req.ReturnTo
+		return f
+	}
+	tx := newTransaction(req)
+	target, err := rp.authorizationURL(m, tx, req)
+	if err != nil {
+		return upstream(err)
+	}
+	cookie := rp.sealLogin(tx)
+	rp.makeRoom(w, r, cookie)
+	http.SetCookie(w, cookie)
+	redirect(w, http.StatusFound, target)
+	return nil
+}
+
+// authorizationURL implements OpenID Connect Core 1.0 §3.1.2.1 and
+// RFC 7636 §4.3.
+func (rp *RelyingParty) authorizationURL(m *oidckit.ProviderMetadata, tx *transaction, req oidckit.LoginRequest) (string, error) {
+	u, err := safeurl.Endpoint(m.AuthorizationEndpoint)
+	if err != nil {
+		return "", err
+	}
+	// RFC 6749 §3.1: the endpoint's own query is kept
+	q := u.Query()
+	for name, value := range map[string]string{
+		"response_type":         "code",
+		"client_id":             rp.cfg.ClientID,
+		"redirect_uri":          rp.url("/callback"),
+		"scope":                 rp.cfg.Scopes.String(),
+		"state":                 tx.state,
+		"nonce":                 tx.nonceText(),
+		"code_challenge":        tx.codeChallenge(),
+		"code_challenge_method": "S256",
+		"resource":              rp.cfg.Resource,
+		"prompt":                strings.Join(req.Prompt, " "),
+		"acr_values":            strings.Join(req.ACRValues, " "),
+		"ui_locales":            strings.Join(req.UILocales, " "),
+		"login_hint":            req.LoginHint,
+		"max_age":               seconds(req.MaxAge),
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+func seconds(d *time.Duration) string {
+	if d == nil {
+		return ""
+	}
+	return strconv.FormatInt(int64(*d/time.Second), 10)
+}
+
+// LoginURL returns the address that starts a login and leads back to
+// req.ReturnTo; the request is not looked at. It is absolute and made of
+// BaseURL, so that a person who came by another name of this host logs in, and
+// returns, under the one that the issuer knows. What the guard asks for beyond
+// a plain login travels sealed: nobody can take it out of a link and use the
+// rest.
+func (rp *RelyingParty) LoginURL(_ *http.Request, req oidckit.LoginRequest) string {
+	sealed := ""
+	if req.MaxAge != nil || len(req.ACRValues)+len(req.Prompt)+len(req.UILocales) > 0 || req.LoginHint != "" {
+		w := record{requestVersion}
+		w.int(encodeSeconds(req.MaxAge))
+		w.texts(req.ACRValues)
+		w.texts(req.Prompt)
+		w.texts(req.UILocales)
+		w.text(req.LoginHint)
+		sealed = rp.requests.SealText(w, rp.id)
+	}
+	return rp.loginURL(rp.underBase(req.ReturnTo), sealed)
+}
+
+func (rp *RelyingParty) loginURL(returnTo, sealed string) string {
+	q := url.Values{}
+	if target, ok := safeurl.ReturnTo(returnTo); ok {
+		q.Set(paramReturnTo, target)
+	}
+	if sealed != "" {
+		q.Set(paramRequest, sealed)
+	}
+	if len(q) == 0 {
+		return rp.url("/login")
+	}
+	return rp.url("/login") + "?" + q.Encode()
+}
+
+// underBase puts back the path that a proxy in front has stripped.
+func (rp *RelyingParty) underBase(target string) string {
+	base := rp.site.base.Path
+	if base == "" || !strings.HasPrefix(target, "/") {
+		return target
+	}
+	rest, under := strings.CutPrefix(target, base)
+	if under && (rest == "" || rest[0] == '/' || rest[0] == '?') {
+		return target
+	}
+	return base + target
+}
+
+// readLoginRequest reads the query of the login route. What is missing, foreign
+// or malformed is left out: a login without it is always safe.
+func (rp *RelyingParty) readLoginRequest(rawQuery string) oidckit.LoginRequest {
+	req := oidckit.LoginRequest{ReturnTo: rp.site.base.Path + "/"}
+	q, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return req
+	}
+	if v := q[paramReturnTo]; len(v) == 1 {
+		if target, ok := safeurl.ReturnTo(v[0]); ok {
+			req.ReturnTo = target
+		}
+	}
+	if v := q[paramRequest]; len(v) == 1 && len(v[0]) <= maxRequest {
+		rp.openRequest(v[0], &req)
+	}
+	return req
+}
+
+func (rp *RelyingParty) openRequest(sealed string, req *oidckit.LoginRequest) {
+	plain, err := rp.requests.OpenText(sealed, rp.id)
+	if err != nil {
+		return
+	}
+	r := recordReader{s: string(plain)}
+	if r.byte() != requestVersion {
+		return
+	}
+	maxAge, acr, prompt, locales, hint := decodeSeconds(r.int()), r.texts(), r.texts(), r.texts(), r.text()
+	if r.done() {
+		req.MaxAge, req.ACRValues, req.Prompt, req.UILocales, req.LoginHint = maxAge, acr, prompt, locales, hint
+	}
+}

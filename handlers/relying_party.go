@@ -1,0 +1,203 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/discovery"
+	"github.com/oidckit/oidckit/internal/httpx"
+	"github.com/oidckit/oidckit/internal/jwks"
+	"github.com/oidckit/oidckit/internal/secret"
+)
+
+// answerTimeout bounds everything that a route asks of others, so that a
+// person has a page within ten seconds.
+const answerTimeout = 9 * time.Second
+
+// maxKeySet bounds a JWKS, in bytes.
+const maxKeySet = 512 << 10
+
+// RelyingParty logs people in at one issuer. Its routes are mounted with Mount
+// or by being a handler itself. It is safe for concurrent use; Close ends what
+// it runs in the background.
+type RelyingParty struct {
+	cfg      Config
+	site     site
+	sessions *Sessions
+	home     string
+	// id names this registration in keys and sealed values.
+	id        string
+	handleKey string
+
+	metadata *discovery.Client
+	keys     *jwks.Cache
+	http     *http.Client
+	logins   *secret.Box
+	requests *secret.Box
+	tokens   *secret.Box
+	checked  *sessionCache
+	origins  *http.CrossOriginProtection
+	routes   map[string]http.Handler
+}
+
+// NewRelyingParty checks the config and returns a relying party, naming all
+// problems at once. It does no I/O: an issuer that is down delays logins, not
+// the start. See Check.
+func NewRelyingParty(cfg Config) (*RelyingParty, error) {
+	cfg = cfg.withDefaults()
+	s, err := cfg.validate()
+	if err != nil {
+		return nil, err
+	}
+	rp := &RelyingParty{
+		cfg: cfg, site: s, sessions: cfg.Sessions, home: cfg.PostLogoutReturnTo,
+		id:       nameHash(22, cfg.Issuer, cfg.ClientID, cfg.BaseURL, cfg.Prefix),
+		http:     httpx.Bounded(cfg.HTTPClient),
+		logins:   secret.NewBox(cfg.Secrets, "rp login"),
+		requests: secret.NewBox(cfg.Secrets, "rp login request"),
+		tokens:   secret.NewBox(cfg.Secrets, "rp tokens"),
+		checked:  newSessionCache(),
+		origins:  http.NewCrossOriginProtection(),
+	}
+	if rp.home == "" {
+		rp.home = s.base.Path + "/"
+	}
+	rp.handleKey = handleKeyPrefix + rp.id
+	// A proxy may have put another Host in front of us.
+	if err := rp.origins.AddTrustedOrigin(s.base.Scheme + "://" + s.base.Host); err != nil {
+		return nil, fmt.Errorf("Config.BaseURL %w", err)
+	}
+	rp.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, HTTPClient: cfg.HTTPClient, Logger: cfg.Logger})
+	if rp.keys, err = jwks.New(jwks.Config{Fetch: rp.fetchKeys, Logger: cfg.Logger}); err != nil {
+		return nil, err
+	}
+	prefix := strings.TrimSuffix(cfg.Prefix, "/")
+	rp.routes = map[string]http.Handler{
+		prefix + "/login":      rp.route("login", rp.serveLogin, http.MethodGet),
+		prefix + "/callback":   rp.sessions.LoadAndSave(rp.route("callback", rp.serveCallback, http.MethodGet)),
+		prefix + "/logout":     rp.sessions.LoadAndSave(rp.route("logout", rp.serveLogout, http.MethodGet, http.MethodPost)),
+		prefix + "/logged-out": rp.route("logged-out", rp.serveLoggedOut, http.MethodGet),
+	}
+	return rp, nil
+}
+
+// Mount registers the routes, as plain paths, at the path of BaseURL and
+// Prefix: login, callback, logout and logged-out. Behind a proxy that strips
+// the path of BaseURL, mount the relying party itself as a handler at Prefix.
+func (rp *RelyingParty) Mount(mux oidckit.Mux) {
+	for path := range rp.routes {
+		mux.Handle(rp.site.base.Path+path, rp)
+	}
+}
+
+// ServeHTTP serves the routes, with and without the path of BaseURL in front.
+func (rp *RelyingParty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if full, ok := strings.CutPrefix(path, rp.site.base.Path); ok && rp.routes[full] != nil {
+		path = full
+	}
+	h, ok := rp.routes[path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	h.ServeHTTP(w, r)
+}
+
+// Check fetches the issuer's metadata, for an app that wants to fail early.
+func (rp *RelyingParty) Check(ctx context.Context) error {
+	_, err := rp.issuer(ctx)
+	return err
+}
+
+// Close ends background work. It may be called more than once.
+func (rp *RelyingParty) Close() error {
+	return errors.Join(rp.metadata.Close(), rp.keys.Close())
+}
+
+// url returns an address of ours, made of the configured base URL.
+func (rp *RelyingParty) url(path string) string {
+	return rp.site.base.Scheme + "://" + rp.site.base.Host + rp.site.base.Path + strings.TrimSuffix(rp.cfg.Prefix, "/") + path
+}
+
+// issuer returns the metadata, with the endpoints that a login needs.
+func (rp *RelyingParty) issuer(ctx context.Context) (*oidckit.ProviderMetadata, error) {
+	m, err := rp.metadata.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if m.AuthorizationEndpoint == "" || m.TokenEndpoint == "" || m.JWKSURI == "" {
+		return nil, fmt.Errorf("%w: it lacks an endpoint that a login needs", discovery.ErrUnavailable)
+	}
+	return m, nil
+}
+
+func (rp *RelyingParty) fetchKeys(ctx context.Context) ([]byte, error) {
+	m, err := rp.issuer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.JWKSURI, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	resp, err := httpx.Do(rp.http, req, maxKeySet)
+	if err != nil {
+		return nil, err
+	}
+	if resp.Status != http.StatusOK {
+		return nil, fmt.Errorf("handlers: the key set was answered with status %d", resp.Status)
+	}
+	return resp.Body, nil
+}
+
+// route gives a handler what all routes share: methods, headers, a time limit,
+// and a page for whatever goes wrong, a panic included.
+func (rp *RelyingParty) route(name string, serve func(http.ResponseWriter, *http.Request) error, methods ...string) http.Handler {
+	allow := strings.Join(methods, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noStore(w.Header())
+		// RFC 9110 §9.3.2: HEAD must not act as GET does here
+		if !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", allow)
+			rp.fail(w, r, name, &failure{status: http.StatusMethodNotAllowed, reason: "method", message: "This address cannot be used like this."})
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+		defer func() {
+			if v := recover(); v != nil {
+				if v == http.ErrAbortHandler {
+					panic(v)
+				}
+				rp.fail(w, r, name, &failure{status: http.StatusInternalServerError, reason: "panic",
+					message: "Something went wrong on our side.", cause: fmt.Errorf("panic with a %T", v)})
+			}
+		}()
+		if err := serve(w, r); err != nil {
+			rp.fail(w, r, name, err)
+		}
+	})
+}
+
+// noStore keeps an answer out of caches and its address out of Referer
+// (RFC 9700 §4.2, §4.3).
+func noStore(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// redirect sends a person on, as is: http.Redirect would rewrite the path.
+func redirect(w http.ResponseWriter, status int, target string) {
+	w.Header().Set("Location", target)
+	w.WriteHeader(status)
+}

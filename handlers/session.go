@@ -1,0 +1,168 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/handlers/rpstore"
+	"github.com/oidckit/oidckit/internal/secret"
+)
+
+// handleKeyPrefix names what the browser's session holds for a relying party:
+// the handle of the session proper.
+const handleKeyPrefix = "oidckit."
+
+// checkInterval is how long a replica believes that a session is still there.
+const checkInterval = time.Second
+
+// checkTimeout bounds a look at the store, which several requests may wait for.
+const checkTimeout = 5 * time.Second
+
+var errNotConstructed = errors.New("handlers: a RelyingParty that NewRelyingParty did not make")
+
+var errForeignSession = errors.New("handlers: the session store returned another session than the one asked for")
+
+// startSession makes the session and gives the browser a new id for it. A
+// session that this browser had here before ends.
+func (rp *RelyingParty) startSession(ctx context.Context, id *oidckit.Identity, tokens *tokenSet) error {
+	handle := secret.Token()
+	key := oidckit.HashToken(handle)
+	store := rp.sessions.store.Sessions
+	err := store.CreateSession(ctx, &rpstore.Session{
+		Handle: key, Issuer: id.Issuer, ClientID: id.ClientID, Subject: id.Subject, SessionID: id.SessionID,
+		Identity: encodeIdentity(id), SealedTokens: rp.tokens.Seal(tokens.encode(), rp.tokensPlace(key)),
+		CreatedAt: id.IssuedAt, SeenAt: id.IssuedAt, ExpiresAt: id.ExpiresAt,
+	})
+	if err != nil {
+		return storeDown(err)
+	}
+	previous := rp.sessions.GetString(ctx, rp.handleKey)
+	// OWASP ASVS 5.0 7.2.4: a new id at login, and the old one dies
+	if err := rp.sessions.RenewToken(ctx); err != nil {
+		_, endErr := store.EndSessions(ctx, rpstore.SessionSelector{Handle: key})
+		return storeDown(errors.Join(err, endErr))
+	}
+	rp.sessions.Put(ctx, rp.handleKey, handle)
+	if previous == "" {
+		return nil
+	}
+	if err := rp.endSession(ctx, oidckit.HashToken(previous)); err != nil {
+		// Its handle was in the browser's old session only, which is gone.
+		rp.cfg.Logger.Warn().Err(err).Msg("the session before this login could not be ended")
+	}
+	return nil
+}
+
+// endSession ends one session, here at once and elsewhere within
+// checkInterval.
+func (rp *RelyingParty) endSession(ctx context.Context, key oidckit.TokenHash) error {
+	_, err := rp.sessions.store.Sessions.EndSessions(ctx, rpstore.SessionSelector{Handle: key})
+	rp.checked.drop(key)
+	return err
+}
+
+// tokensPlace binds sealed tokens to their session.
+func (rp *RelyingParty) tokensPlace(key oidckit.TokenHash) []byte {
+	return append([]byte(rp.id), key[:]...)
+}
+
+// Authenticate returns who the request's session belongs to: ErrUnauthenticated
+// where there is none, any other error where that could not be found out. It
+// needs Sessions.LoadAndSave around the route. The store is asked at most once
+// a second for each session; the identity is shared and must not be modified.
+func (rp *RelyingParty) Authenticate(r *http.Request) (*oidckit.Identity, error) {
+	if rp == nil || rp.sessions == nil {
+		return nil, errNotConstructed
+	}
+	ctx := r.Context()
+	if err := rp.sessions.ready(ctx); err != nil {
+		return nil, err
+	}
+	handle := rp.sessions.GetString(ctx, rp.handleKey)
+	if handle == "" {
+		return nil, oidckit.ErrUnauthenticated
+	}
+	key := oidckit.HashToken(handle)
+	id, call, leads := rp.checked.look(key, time.Now())
+	if id != nil {
+		return id, nil
+	}
+	if leads {
+		rp.lead(ctx, key, call)
+	}
+	select {
+	case <-call.done:
+		return call.identity, call.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// lead asks the store for everybody who waits: without the cancellation of the
+// one who happened to come first.
+func (rp *RelyingParty) lead(ctx context.Context, key oidckit.TokenHash, call *sessionCall) {
+	finished := false
+	defer func() {
+		// A store that panics takes its own request with it, not the others.
+		if !finished {
+			call.err = errors.New("handlers: the session store panicked")
+		}
+		rp.checked.finish(key, call)
+	}()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	defer cancel()
+	call.identity, call.err = rp.loadSession(ctx, key)
+	finished = true
+	if call.err != nil && !errors.Is(call.err, oidckit.ErrUnauthenticated) {
+		rp.cfg.Logger.Error().Err(call.err).Msg("a session could not be checked")
+		rp.event(ctx, oidckit.Event{Name: oidckit.EventStoreUnavailable, Err: call.err})
+	}
+}
+
+// loadSession reads a session and keeps it alive.
+func (rp *RelyingParty) loadSession(ctx context.Context, key oidckit.TokenHash) (*oidckit.Identity, error) {
+	s, err := rp.sessions.store.Sessions.Session(ctx, key)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return nil, oidckit.ErrUnauthenticated
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s == nil || s.Handle != key || s.Issuer != rp.cfg.Issuer || s.ClientID != rp.cfg.ClientID {
+		return nil, errForeignSession
+	}
+	now := time.Now()
+	unused := now.Sub(s.SeenAt)
+	if !now.Before(s.ExpiresAt) || unused > rp.sessions.idle {
+		if err := rp.endSession(ctx, key); err != nil {
+			rp.cfg.Logger.Warn().Err(err).Msg("an expired session could not be ended")
+		}
+		return nil, oidckit.ErrUnauthenticated
+	}
+	id, err := decodeIdentity(s.Identity)
+	if err != nil || id.Issuer != s.Issuer || id.Subject != s.Subject {
+		rp.cfg.Logger.Error().Msg("a session's identity cannot be read")
+		return nil, oidckit.ErrUnauthenticated
+	}
+	if unused > rp.sessions.idle/10 {
+		return id, rp.touch(ctx, s, now)
+	}
+	return id, nil
+}
+
+// touch notes that the session is in use. That another replica was faster is
+// as good; a store that only reads does not log anybody out.
+func (rp *RelyingParty) touch(ctx context.Context, s *rpstore.Session, now time.Time) error {
+	s.SeenAt = now
+	switch err := rp.sessions.store.Sessions.UpdateSession(ctx, s); {
+	case err == nil, errors.Is(err, oidckit.ErrConflict):
+	case errors.Is(err, oidckit.ErrNotFound):
+		return oidckit.ErrUnauthenticated
+	default:
+		rp.cfg.Logger.Warn().Err(err).Msg("a session could not be kept alive")
+	}
+	return nil
+}

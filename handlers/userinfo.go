@@ -1,0 +1,99 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/httpx"
+	"github.com/oidckit/oidckit/internal/strictjson"
+)
+
+const (
+	maxUserinfo = 512 << 10
+	// maxClaims bounds what a session keeps about a person, in bytes.
+	maxClaims = 128 << 10
+)
+
+// protocolClaims are about the token, not the person: from userinfo, which is
+// not signed, none of them is taken.
+var protocolClaims = []string{
+	"iss", "aud", "exp", "nbf", "iat", "jti", "azp", "nonce", "acr", "amr", "auth_time",
+	"at_hash", "c_hash", "s_hash", "sid", "events", "cnf", "act", "client_id", "scope", "active",
+}
+
+// withUserinfo returns the ID token's claims and, where the issuer has the
+// endpoint, those of userinfo that the ID token has not
+// (OpenID Connect Core 1.0 §5.3).
+func (rp *RelyingParty) withUserinfo(ctx context.Context, m *oidckit.ProviderMetadata, tokens *tokenSet, id *idToken) (oidckit.Claims, error) {
+	if m.UserinfoEndpoint == "" {
+		return joinClaims(id, nil)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.UserinfoEndpoint, nil)
+	if err != nil {
+		return nil, upstream(err)
+	}
+	// OpenID Connect Core 1.0 §5.3.1
+	req.Header.Set("Authorization", "Bearer "+tokens.accessToken)
+	req.Header.Set("Accept", "application/json")
+	resp, err := httpx.Do(rp.http, req, maxUserinfo)
+	if err != nil {
+		return nil, upstream(err)
+	}
+	if resp.Status != http.StatusOK {
+		return nil, upstream(fmt.Errorf("handlers: userinfo was answered with status %d", resp.Status))
+	}
+	if !resp.IsJSON() {
+		return nil, refuse("userinfo", errors.New("handlers: userinfo is not JSON"))
+	}
+	return joinClaims(id, resp.Body)
+}
+
+// joinClaims lets the ID token win. A nil userinfo adds nothing.
+func joinClaims(id *idToken, userinfo []byte) (oidckit.Claims, error) {
+	var names []string
+	out := []byte{'{'}
+	add := func(name []byte, v strictjson.Value) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		// The name goes back as it was decoded, escaped anew.
+		out = appendName(out, name)
+		out = append(append(out, ':'), v...)
+	}
+	err := strictjson.Object(id.raw, func(name []byte, v strictjson.Value) error {
+		names = append(names, string(name))
+		add(name, v)
+		return nil
+	})
+	if err != nil {
+		return nil, refuse("id_token", err)
+	}
+	if userinfo != nil {
+		subject := ""
+		err = strictjson.Object(userinfo, func(name []byte, v strictjson.Value) (err error) {
+			if string(name) == "sub" {
+				subject, err = v.Text()
+				return err
+			}
+			if !slices.Contains(names, string(name)) && !slices.Contains(protocolClaims, string(name)) {
+				add(name, v)
+			}
+			return nil
+		})
+		// OpenID Connect Core 1.0 §5.3.2: sub MUST be verified to match exactly
+		if err == nil && subject != id.subject {
+			err = errors.New("handlers: userinfo is about another subject")
+		}
+		if err != nil {
+			return nil, refuse("userinfo", err)
+		}
+	}
+	if len(out) > maxClaims {
+		return nil, refuse("claims_too_large", fmt.Errorf("handlers: the claims have %d bytes, %d are kept", len(out), maxClaims))
+	}
+	return append(out, '}'), nil
+}

@@ -2,7 +2,9 @@ package browsertest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -12,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 )
@@ -165,7 +168,7 @@ func (b *Browser) Keys(keys string) {
 func (b *Browser) Fill(selector, text string) {
 	b.t.Helper()
 	field := chromedp.CSS(selector)
-	step(b, "fill "+selector, chromedp.Steps(chromedp.WaitVisible(field), chromedp.SetValue(field, ""), chromedp.SendKeys(field, text)))
+	step(b, "fill "+selector, chromedp.Steps(chromedp.WaitVisible(field), chromedp.Clear(field), chromedp.SendKeys(field, text)))
 }
 
 // URL returns the address of the page.
@@ -203,13 +206,46 @@ func Eval[T any](b *Browser, script string) T {
 func (b *Browser) Cookies() []string {
 	b.t.Helper()
 	var names []string
-	result := step(b, "read cookies", func(ctx context.Context, t *chromedp.Target) (storage.GetCookiesResult, error) {
-		return cdp.Call(ctx, t, storage.GetCookies, storage.GetCookiesParams{})
-	})
-	for _, c := range result.Cookies {
+	for _, c := range b.cookies() {
 		names = append(names, c.Name)
 	}
 	return names
+}
+
+func (b *Browser) cookies() []*network.Cookie {
+	b.t.Helper()
+	return step(b, "read cookies", func(ctx context.Context, t *chromedp.Target) (storage.GetCookiesResult, error) {
+		return cdp.Call(ctx, t, storage.GetCookies, storage.GetCookiesParams{})
+	}).Cookies
+}
+
+// JSON gets an address as a program does that has the browser's cookies and
+// wants JSON. It follows no redirect, and leaves body empty where the answer
+// is no object.
+func (b *Browser) JSON(address string) (status int, body map[string]any) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/json")
+	for _, c := range b.cookies() {
+		// Cookies know the host and no port (RFC 6265 §8.5).
+		if c.Domain == req.URL.Hostname() {
+			req.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+		}
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+		body = nil
+	}
+	return resp.StatusCode, body
 }
 
 // Window sets the size of the page and the colours that the person prefers.

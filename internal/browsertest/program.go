@@ -22,8 +22,8 @@ const buildTimeout = 8 * time.Minute
 // too.
 func Build(t *testing.T, pkg string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), filepath.Base(pkg))
-	args := []string{"build", "-o", binary}
+	dir := t.TempDir()
+	args := []string{"build", "-o", dir + string(filepath.Separator)}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
@@ -32,7 +32,11 @@ func Build(t *testing.T, pkg string) string {
 	if out, err := exec.CommandContext(ctx, "go", append(args, pkg)...).CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
 	}
-	return binary
+	made, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(made) != 1 {
+		t.Fatalf("go build %s made %v: not one program", pkg, made)
+	}
+	return made[0]
 }
 
 // Program is a running program.

@@ -30,16 +30,16 @@ type Bearer struct {
 	// Realm names the protected space in challenges (RFC 9110 §11.5); default
 	// "api".
 	Realm string
-	// Logger gets a line for each request that is refused: malformed
-	// credentials, too little scope, a token that could not be checked. What
-	// is wrong with a token is logged by the Verifier where it is one of this
-	// package. The zero value is silent.
+	// Logger gets a line for each request that is refused, but for one without
+	// a token, and for each whose token could not be checked. What a verifier
+	// of this package has logged is not logged again. The zero value is
+	// silent.
 	Logger zerolog.Logger
-	// Events hears of the same.
+	// Events hears of the same, but for what a verifier has sent itself.
 	Events oidckit.EventSink
 }
 
-// reporter is a verifier that logs and reports what it refuses, once.
+// reporter is a verifier that has a Logger and Events of its own.
 type reporter interface {
 	reports() (zerolog.Logger, oidckit.EventSink)
 }
@@ -62,17 +62,15 @@ func (b Bearer) Require(next http.Handler) http.Handler {
 	if b.Realm == "" {
 		b.Realm = defaultRealm
 	}
-	_, reports := b.Verifier.(reporter)
-	return &bearerGuard{Bearer: b, next: next, verifierReports: reports, answers: challengeWriter{realm: b.Realm}}
+	return &bearerGuard{Bearer: b, next: next, answers: challengeWriter{realm: b.Realm}}
 }
 
 // bearerGuard is one guarded handler, and the Challenger of the guards behind
 // it.
 type bearerGuard struct {
 	Bearer
-	next            http.Handler
-	verifierReports bool
-	answers         challengeWriter
+	next    http.Handler
+	answers challengeWriter
 }
 
 // ServeHTTP implements http.Handler.
@@ -123,10 +121,7 @@ func (g *bearerGuard) refuseToken(w http.ResponseWriter, r *http.Request, err er
 	default:
 		e = wire.Unavailable(err)
 	}
-	if !g.verifierReports {
-		g.report(r.Context(), e, nil)
-	}
-	g.answers.write(w, r, oidckit.Challenge{Err: e})
+	g.refuse(w, r, e, nil)
 }
 
 // Challenge implements oidckit.Challenger: RFC 6750 §3.1, RFC 9470 §3.
@@ -145,7 +140,13 @@ func (g *bearerGuard) refuse(w http.ResponseWriter, r *http.Request, e *oidckit.
 }
 
 func (g *bearerGuard) report(ctx context.Context, e *oidckit.Error, id *oidckit.Identity) {
-	wire.Log(g.Logger, "bearer", e)
+	before, ok := errors.AsType[*reportedError](e)
+	if !ok || !before.logged {
+		wire.Log(g.Logger, "bearer", e)
+	}
+	if ok && before.sent {
+		return
+	}
 	event := oidckit.Event{Name: oidckit.EventTokenRefused, Err: e}
 	if e.HTTPStatus() >= http.StatusInternalServerError {
 		event.Name = oidckit.EventTokenUnchecked

@@ -217,6 +217,42 @@ func TestVerifierErrors(t *testing.T) {
 	}
 }
 
+// Whoever has the Logger or the Events, a refusal is reported once.
+func TestReportedOnce(t *testing.T) {
+	iss := newIssuer(t)
+	for _, row := range []struct{ verifierLogs, verifierSends, guardLogs, guardSends bool }{
+		{true, true, true, true}, {true, true, false, false}, {false, false, true, true}, {true, false, false, true}, {false, true, true, false},
+	} {
+		g := &guarded{}
+		cfg := middleware.JWTConfig{Issuer: iss.URL, Audience: audience}
+		guard := middleware.Bearer{}
+		if row.verifierLogs {
+			cfg.Logger = zerolog.New(g)
+		}
+		if row.verifierSends {
+			cfg.Events = g.event
+		}
+		if row.guardLogs {
+			guard.Logger = zerolog.New(g)
+		}
+		if row.guardSends {
+			guard.Events = g.event
+		}
+		v, err := middleware.NewJWTVerifier(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close()
+		// A verifier around that of the kit changes nothing.
+		guard.Verifier = verifierFunc(func(token string) (*oidckit.Identity, error) { return v.Verify(t.Context(), token) })
+		g.handler = guard.Require(http.HandlerFunc(g.serve))
+		g.wantRefused(t, g.get("Bearer "+iss.token(t, map[string]any{"aud": "https://other.example"})), 401, "invalid_token")
+		if n := strings.Count(g.log.String(), "https://other.example"); n != 1 || len(g.events) != 1 {
+			t.Errorf("%+v: %d lines, %d events: %s", row, n, len(g.events), g.log.String())
+		}
+	}
+}
+
 // ATK-341: what is not set up answers, and lets nobody through.
 func TestFailClosed(t *testing.T) {
 	g := &guarded{}

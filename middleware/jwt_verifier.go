@@ -151,16 +151,17 @@ func (v *JWTVerifier) refuse(ctx context.Context, err error) error {
 	event := oidckit.Event{Name: oidckit.EventTokenRefused, Issuer: v.cfg.Issuer}
 	e, line := errBadToken, v.cfg.Logger.Warn()
 	refusal, bad := errors.AsType[*TokenError](err)
+	gone := !bad && errors.Is(err, context.Canceled)
 	switch {
 	case bad && refusal.cause == errExpired:
 		e = errExpiredToken
 	case bad:
-	case errors.Is(err, context.Canceled):
+	case gone:
 		e, event.Name, line = errUnchecked, oidckit.EventTokenUnchecked, v.cfg.Logger.Debug()
 	default:
 		e, event.Name, line = errUnchecked, oidckit.EventTokenUnchecked, v.cfg.Logger.Error()
 	}
-	e = e.WithCause(err)
+	e = e.WithCause(&reportedError{error: err, logged: line.Enabled() || gone, sent: v.cfg.Events != nil})
 	if bad {
 		line = line.Str("claim", refusal.Claim).Str("reason", refusal.Reason)
 		if refusal.Setting != "" {

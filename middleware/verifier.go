@@ -47,3 +47,13 @@ func (e *TokenError) Error() string {
 
 // Unwrap returns the error of the part that refused the token, if any.
 func (e *TokenError) Unwrap() error { return e.cause }
+
+// reportedError marks a cause that a verifier has logged or sent as an event,
+// so that the guard around it does not do so again.
+type reportedError struct {
+	error
+	logged, sent bool
+}
+
+// Unwrap returns the cause.
+func (e *reportedError) Unwrap() error { return e.error }

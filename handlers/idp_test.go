@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -193,7 +194,7 @@ func (p *idp) serveToken(w http.ResponseWriter, r *http.Request, s script) {
 		s.claims(claims)
 	}
 	answer := map[string]any{
-		"access_token": canaryAccess + "-" + claimText(claims["sub"]), "token_type": "Bearer", "expires_in": 3600,
+		"access_token": canaryAccess + "-" + hex.EncodeToString([]byte(claimText(claims["sub"]))), "token_type": "Bearer", "expires_in": 3600,
 		"refresh_token": canaryFresh, "id_token": p.sign(s, claims),
 	}
 	if s.tokens != nil {
@@ -231,12 +232,13 @@ func signWith(signer *jose.Signer, typ string, claims map[string]any) string {
 }
 
 func (p *idp) serveUserinfo(w http.ResponseWriter, r *http.Request, s script) {
-	subject, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "+canaryAccess+"-")
-	if !ok {
+	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "+canaryAccess+"-")
+	subject, err := hex.DecodeString(bearer)
+	if !ok || err != nil {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	claims := map[string]any{"sub": subject, "name": "Alice Adams", "email": "alice@example.com", "email_verified": true}
+	claims := map[string]any{"sub": string(subject), "name": "Alice Adams", "email": "alice@example.com", "email_verified": true}
 	if s.userinfo != nil {
 		s.userinfo(claims)
 	}

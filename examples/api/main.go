@@ -1,0 +1,87 @@
+// Command api is a resource server: an API that takes the access tokens of
+// one issuer or several, and whose routes each say what a token must allow.
+//
+//	go run ./examples/api
+//	go run ./examples/api -issuer https://login.example.com -resource https://api.example.com -route 'GET /things=things:read'
+//
+// Without a flag it takes the tokens of the example issuer as it runs on the
+// same machine.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		// One line, whatever the number of problems.
+		fmt.Fprintln(os.Stderr, "api:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		os.Exit(2)
+	}
+}
+
+func run(ctx context.Context, args []string, env func(string) (string, bool), out, errOut io.Writer) error {
+	s, settingsErr := parseSettings(args, env, out)
+	if errors.Is(settingsErr, flag.ErrHelp) {
+		return settingsErr
+	}
+	logger := zerolog.New(errOut).With().Timestamp().Logger()
+	tokens, tokensErr := newTokens(s, logger)
+	defer tokens.Close()
+	api, apiErr := newAPI(tokens, s.routes, logger)
+	listener, listenErr := net.Listen("tcp", s.addr)
+	if listenErr != nil {
+		listenErr = fmt.Errorf("-addr: %w", listenErr)
+	} else {
+		defer listener.Close()
+	}
+	if err := errors.Join(settingsErr, tokensErr, apiErr, listenErr); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "api: http://%s\n", listener.Addr())
+	for _, issuer := range s.issuers {
+		fmt.Fprintln(out, "issuer:", issuer)
+	}
+	return serve(ctx, listener, api)
+}
+
+// serve runs until ctx ends, then lets requests under way finish.
+func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(ctx)
+}

@@ -147,6 +147,44 @@ func TestAlgorithmIsTheCallers(t *testing.T) {
 	}
 }
 
+// TestHeaderMustNameTheAlgorithm: a signature that is right under RS256 does
+// not help a token that says PS256 (RFC 8725 §3.1).
+func TestHeaderMustNameTheAlgorithm(t *testing.T) {
+	key := testKey(t, "RS256", "")
+	for _, named := range []string{"PS256", "RS512", "none", "rs256"} {
+		input := b64(`{"alg":"`+named+`"}`) + "." + b64(claims)
+		digest := sha256.Sum256([]byte(input))
+		sig, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := Parse(input + "." + b64(string(sig)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, asked := range []string{"RS256", named} {
+			if err := j.Verify(asked, key.Public()); !errors.Is(err, ErrSignature) {
+				t.Errorf("%s, asked for %s: %v", named, asked, err)
+			}
+		}
+	}
+}
+
+func TestDecodeHasOneSpelling(t *testing.T) {
+	for _, in := range []string{"", "AA", "AAA", "AAAA", "_-8", "Zm9vYmFy", "Zm9vYmE", "Zm9vYg"} {
+		got, ok := decodeString(in)
+		want, err := base64.RawURLEncoding.DecodeString(in)
+		if !ok || err != nil || string(got) != string(want) {
+			t.Errorf("%q: %q, %v; want %q", in, got, ok, want)
+		}
+	}
+	for _, in := range []string{"A", "AAAAA", "AB", "AAB", "AA==", "AAA=", "A A", "AA\n", "\nAA", "AAAA\r\n", "AA+A", "AA/A", "AA.A", "AAA\x00", "AAAÄ"} {
+		if got, ok := decodeString(in); ok {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
+
 func TestHMACUnderAPublicKey(t *testing.T) {
 	key := testKey(t, "RS256", "").Public().(*rsa.PublicKey)
 	spki, err := x509.MarshalPKIXPublicKey(key)
@@ -268,12 +306,24 @@ func TestPSSSaltLengthIsPinned(t *testing.T) {
 	}
 }
 
+// rawPoint makes a key past the checks of crypto/ecdsa, as jwkset and older
+// code do.
+func rawPoint(curve elliptic.Curve, x, y *big.Int) *ecdsa.PublicKey {
+	//lint:ignore SA1019 no other way makes an invalid key
+	return &ecdsa.PublicKey{Curve: curve, X: x, Y: y}
+}
+
 func TestCheckKeyRefuses(t *testing.T) {
 	rsaOf := func(bits uint, e int) *rsa.PublicKey {
 		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
 		return &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: e}
 	}
 	p256 := testKey(t, "ES256", "").Public().(*ecdsa.PublicKey)
+	point, err := p256.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, y := new(big.Int).SetBytes(point[1:33]), new(big.Int).SetBytes(point[33:])
 	for _, row := range []struct {
 		name, alg string
 		key       crypto.PublicKey
@@ -295,10 +345,10 @@ func TestCheckKeyRefuses(t *testing.T) {
 		{"EC without curve", "ES256", &ecdsa.PublicKey{}},
 		{"ATK-020 P-384 under ES256", "ES256", testKey(t, "ES384", "").Public()},
 		{"ATK-020 P-521 under ES256", "ES256", testKey(t, "ES512", "").Public()},
-		{"ATK-020 P-224", "ES256", &ecdsa.PublicKey{Curve: elliptic.P224(), X: p256.X, Y: p256.Y}},
+		{"ATK-020 P-224", "ES256", rawPoint(elliptic.P224(), x, y)},
 		{"ATK-020 ES256K", "ES256K", p256},
-		{"ATK-021 point not on curve", "ES256", &ecdsa.PublicKey{Curve: elliptic.P256(), X: p256.X, Y: p256.X}},
-		{"ATK-021 no point", "ES256", &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int), Y: new(big.Int)}},
+		{"ATK-021 point not on curve", "ES256", rawPoint(elliptic.P256(), x, x)},
+		{"ATK-021 no point", "ES256", rawPoint(elliptic.P256(), new(big.Int), new(big.Int))},
 		{"ATK-021 Ed25519 of 31 bytes", "EdDSA", ed25519.PublicKey(make([]byte, 31))},
 		{"RSA under EdDSA", "EdDSA", rsaOf(2048, 65537)},
 		{"EC under RS256", "RS256", p256},

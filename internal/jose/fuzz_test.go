@@ -43,7 +43,7 @@ func FuzzParse(f *testing.F) {
 		if lookup(j.Header.Algorithm) == nil {
 			return
 		}
-		theirs, err := josev4.ParseSigned(s, all)
+		theirs, err := josev4.ParseSignedCompact(s, all)
 		if err != nil {
 			// go-jose wants a valid embedded key and well-formed x5c where we ignore both
 			if strings.Contains(err.Error(), "jwk") || strings.Contains(err.Error(), "x5c") || headerHas(s, "jwk", "x5c", "nonce") {

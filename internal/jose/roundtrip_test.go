@@ -67,7 +67,7 @@ func TestWhatWeSignGoJoseTakes(t *testing.T) {
 			if err := j.Verify(alg, key.Public()); err != nil {
 				t.Error(err)
 			}
-			theirs, err := josev4.ParseSigned(token, []josev4.SignatureAlgorithm{josev4.SignatureAlgorithm(alg)})
+			theirs, err := josev4.ParseSignedCompact(token, []josev4.SignatureAlgorithm{josev4.SignatureAlgorithm(alg)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,6 +157,7 @@ func TestSignerRefusesWhatNoKeyReturns(t *testing.T) {
 		"not DER":          []byte("signature"),
 		"one integer":      {0x30, 3, 2, 1, 1},
 		"trailing bytes":   {0x30, 6, 2, 1, 1, 2, 1, 1, 0},
+		"three integers":   {0x30, 9, 2, 1, 1, 2, 1, 1, 2, 1, 1},
 		"negative":         {0x30, 6, 2, 1, 0x81, 2, 1, 1},
 		"empty integer":    {0x30, 5, 2, 0, 2, 1, 1},
 		"length past end":  {0x30, 9, 2, 1, 1, 2, 1, 1},

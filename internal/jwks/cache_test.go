@@ -255,6 +255,13 @@ func TestAbsencesAreBounded(t *testing.T) {
 	if a.has(strconv.Itoa(100*absentGeneration-1), now.Add(minAbsence)) {
 		t.Error("remembered for too long")
 	}
+	// many that waited for one fetch count once
+	for range 10 {
+		a.add("b", now)
+	}
+	if a.has("b", now.Add(minAbsence)) {
+		t.Error("one fetch counted more than once")
+	}
 }
 
 func TestLogs(t *testing.T) {

@@ -75,6 +75,16 @@ func TestSourceHangsAtStart(t *testing.T) {
 			t.Errorf("waited %v", d)
 		}
 		time.Sleep(fetchTimeout)
+		// from now on one request waits for each attempt, and no other
+		go c.Key(context.Background(), "a", "ES256")
+		synctest.Wait()
+		i.wantFetched(t, 2)
+		begin = time.Now()
+		wantErr(t, c, "a", ErrUnavailable)
+		if d := time.Since(begin); d > 0 {
+			t.Errorf("a second request waited %v on a source that fails", d)
+		}
+		time.Sleep(fetchTimeout)
 		i.slow(0)
 		time.Sleep(maxBackoff)
 		wantKey(t, c, "a")
@@ -96,7 +106,11 @@ func TestKeysServeUntilTheHardLifetime(t *testing.T) {
 			time.Sleep(30 * time.Second)
 		}
 		wantErr(t, c, "b", ErrUnavailable)
-		time.Sleep(time.Until(begin.Add(hard)))
+		// not even a back-off that is longer than what is left stretches it
+		time.Sleep(time.Until(begin.Add(hard - time.Second)))
+		wantKey(t, c, "a")
+		synctest.Wait()
+		time.Sleep(time.Second)
 		wantErr(t, c, "a", ErrUnavailable)
 		i.fail(nil)
 		time.Sleep(maxBackoff)
@@ -346,6 +360,37 @@ func TestUnknownKeyIDWhileTheSourceFails(t *testing.T) {
 		synctest.Wait()
 		wantKey(t, c, "b")
 		wantErr(t, c, "bogus", ErrUnknownKey)
+	})
+}
+
+func TestKeysInHandAreServedWithoutALock(t *testing.T) {
+	lockless := func(t *testing.T, c *Cache) {
+		t.Helper()
+		wantKey(t, c, "a")
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		wantKey(t, c, "a")
+	}
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		lockless(t, c)
+		i.fail(errDown)
+		wantErr(t, c, "b", ErrUnavailable)
+		time.Sleep(time.Minute)
+		lockless(t, c) // after a fetch for an unknown kid has failed
+		i.fail(nil)
+		wantErr(t, c, "b", ErrUnavailable)
+		synctest.Wait()
+		i.slow(5 * time.Second)
+		time.Sleep(c.refreshAge())
+		lockless(t, c) // while the refresh runs
+		i.fail(errDown)
+		time.Sleep(2 * soft)
+		wantKey(t, c, "a")
+		time.Sleep(10 * time.Second)
+		lockless(t, c) // while an attempt after a failure runs, or is not due
+		c.Close()
+		time.Sleep(2 * soft)
+		lockless(t, c) // after Close
 	})
 }
 

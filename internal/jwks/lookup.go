@@ -110,7 +110,7 @@ func (c *Cache) lookupUnknown(ctx context.Context, r ref, s *snapshot, now time.
 		return nil, ErrUnknownKey
 	}
 	deadline := now.Add(lookupWait)
-	for attempt := 0; ; attempt++ {
+	for {
 		f, joined, err := c.fetchFor(r.kid, now)
 		if err != nil {
 			c.mu.Unlock()
@@ -130,7 +130,7 @@ func (c *Cache) lookupUnknown(ctx context.Context, r ref, s *snapshot, now time.
 			return key, nil
 		}
 		now = time.Now()
-		if !joined || attempt > 0 {
+		if !joined {
 			c.absent.add(r.kid, now)
 			c.mu.Unlock()
 			return nil, ErrUnknownKey

@@ -45,9 +45,10 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return settingsErr
 	}
 	logger := zerolog.New(errOut).With().Timestamp().Logger()
-	tokens, tokensErr := newTokens(s, logger)
-	defer tokens.Close()
-	api, apiErr := newAPI(tokens, s.routes, logger)
+	t := tokens{}
+	defer t.Close()
+	tokensErr := t.open(s, logger)
+	api, apiErr := newAPI(t, s.routes, logger)
 	listener, listenErr := net.Listen("tcp", s.addr)
 	if listenErr != nil {
 		listenErr = fmt.Errorf("-addr: %w", listenErr)

@@ -20,11 +20,11 @@ import (
 // its own, and their keys never mix.
 type tokens map[string]*middleware.JWTVerifier
 
-// newTokens calls nobody: the issuers may be started later.
-func newTokens(s *settings, logger zerolog.Logger) (tokens, error) {
+// open adds a verifier for each issuer. It calls nobody: the issuers may be
+// started later.
+func (t tokens) open(s *settings, logger zerolog.Logger) error {
 	client, err := httpClient(s.ca)
 	problems := []error{err}
-	t := tokens{}
 	for _, issuer := range s.issuers {
 		v, err := middleware.NewJWTVerifier(middleware.JWTConfig{
 			Issuer:     issuer,
@@ -38,7 +38,7 @@ func newTokens(s *settings, logger zerolog.Logger) (tokens, error) {
 		}
 		t[issuer] = v
 	}
-	return t, errors.Join(problems...)
+	return errors.Join(problems...)
 }
 
 // Close frees what the verifiers hold.

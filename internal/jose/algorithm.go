@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha256"
 	_ "crypto/sha512"
+	"errors"
 	"fmt"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -88,8 +89,8 @@ func lookup(name string) *algorithm {
 
 // CheckKey reports whether a public key may verify signatures under alg: its
 // type and curve must be the algorithm's (RFC 7518 §3.4, RFC 8037 §3.1), RSA
-// keys have 2048 to 8192 bits and an odd exponent of at least 3, and an EC
-// point is on its curve. The error says what is wrong.
+// keys have 2048 to 8192 bits, an odd exponent of at least 3 and no mark of
+// CVE-2017-15361, and an EC point is on its curve. The error says what is wrong.
 func CheckKey(alg string, key crypto.PublicKey) error {
 	a := lookup(alg)
 	if a == nil {
@@ -98,16 +99,21 @@ func CheckKey(alg string, key crypto.PublicKey) error {
 	if err := a.fits(key); err != nil {
 		return err
 	}
-	if k, ok := key.(*ecdsa.PublicKey); ok {
+	switch k := key.(type) {
+	case *ecdsa.PublicKey:
 		if _, err := k.Bytes(); err != nil {
 			return fmt.Errorf("jose: point is not on curve %s", k.Curve.Params().Name)
+		}
+	case *rsa.PublicKey:
+		if factorable(k.N) {
+			return errors.New("jose: RSA key of a generator known to be broken")
 		}
 	}
 	return nil
 }
 
-// fits is CheckKey without the point check, which crypto/ecdsa makes again
-// with each verification.
+// fits is the part of CheckKey that is cheap enough for each verification.
+// crypto/ecdsa checks the point again by itself.
 func (a *algorithm) fits(key crypto.PublicKey) error {
 	switch a.family {
 	case familyRSA, familyPSS:
@@ -137,14 +143,14 @@ func (a *algorithm) fits(key crypto.PublicKey) error {
 
 func checkRSA(k *rsa.PublicKey) error {
 	if k.N == nil || k.N.Sign() <= 0 || k.N.Bit(0) == 0 {
-		return fmt.Errorf("jose: RSA modulus is not odd and positive")
+		return errors.New("jose: RSA modulus is not odd and positive")
 	}
 	// RFC 7518 §3.3
 	if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits {
 		return fmt.Errorf("jose: RSA key of %d bits, outside %d to %d", bits, minRSABits, maxRSABits)
 	}
 	if k.E < 3 || k.E%2 == 0 || k.E > maxRSAExponent {
-		return fmt.Errorf("jose: RSA exponent is even or out of range")
+		return errors.New("jose: RSA exponent is even or out of range")
 	}
 	return nil
 }

@@ -3,7 +3,9 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +56,12 @@ type Config struct {
 	// request parameter and answers with CompleteLogin or FailLogin. Empty
 	// means the built-in page.
 	LoginURL string
+	// ClientAddress returns the address of the person's machine, by which
+	// wrong passwords are counted. Default: the peer of the connection, unless
+	// that is on this machine or in a private network: then it is taken for a
+	// proxy, and wrong passwords are counted by user name alone. Set it where
+	// a proxy tells the address and nobody else can.
+	ClientAddress func(*http.Request) string
 	// TrustedClients are client_ids of the issuer's own apps, whose users are
 	// not asked for consent.
 	TrustedClients []string
@@ -165,8 +173,8 @@ func (c Config) resolve() (*resolved, error) {
 	var err error
 	if r.url, err = safeurl.Issuer(c.Issuer); err != nil {
 		errs = append(errs, fmt.Errorf("Issuer: %q %w", c.Issuer, err))
-	} else if strings.HasSuffix(c.Issuer, "/") {
-		errs = append(errs, fmt.Errorf("Issuer: %q must not end in a slash", c.Issuer))
+	} else if err := c.checkPaths(r.url); err != nil {
+		errs = append(errs, err)
 	}
 	if c.Secrets.IsZero() {
 		errs = append(errs, errors.New("Secrets: no key"))
@@ -204,6 +212,26 @@ func (c Config) resolve() (*resolved, error) {
 		return nil, fmt.Errorf("provider: config: %w", errors.Join(errs...))
 	}
 	return r, nil
+}
+
+// checkPaths checks what addresses of endpoints are made of.
+func (c Config) checkPaths(issuer *url.URL) error {
+	if strings.HasSuffix(c.Issuer, "/") {
+		return fmt.Errorf("Issuer: %q must not end in a slash", c.Issuer)
+	}
+	// The path becomes part of patterns and of addresses that are compared.
+	if issuer.Path != "" && (issuer.Path != issuer.EscapedPath() || issuer.Path != path.Clean(issuer.Path)) {
+		return fmt.Errorf("Issuer: the path of %q must be plain", c.Issuer)
+	}
+	if c.LoginURL == "" {
+		return nil
+	}
+	login, err := issuer.Parse(c.LoginURL)
+	if err != nil || login.Scheme != issuer.Scheme || login.Host != issuer.Host || login.User != nil ||
+		strings.ContainsAny(c.LoginURL, "#\\") || !strings.HasPrefix(c.LoginURL, "/") && !login.IsAbs() {
+		return fmt.Errorf("LoginURL: %q must be a path or a URL on the issuer's origin", c.LoginURL)
+	}
+	return nil
 }
 
 func (r *resolved) checkTrusted() []error {

@@ -95,6 +95,7 @@ func (p *Provider) assemble() error {
 	p.interaction = &interaction.Handler{
 		Authorize: auth, Sessions: sessions, Clients: c.clients, Interactions: set.Interactions, Replay: set.Replay,
 		Scopes: c.catalogue, CheckPassword: p.users.CheckPassword, UserName: p.userName, CrossOrigin: crossOrigin,
+		Throttle: interaction.NewThrottle(), ClientAddress: c.clientAddress,
 		Brand: c.Name, LoginPath: c.url.Path + pathLogin, ConsentPath: c.url.Path + pathConsent,
 		Issuer: c.Issuer, Logger: c.Logger, Events: c.Events,
 	}
@@ -109,7 +110,7 @@ func (p *Provider) assemble() error {
 		userinfo: &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, Claims: p.users.Claims},
 		endSession: &endsession.Handler{
 			Issuer: c.Issuer, Brand: c.Name, Clients: c.clients, Sessions: sessions, Tokens: issuer, Box: box,
-			ConfirmPath: c.url.Path + pathEndSessionConfirm, CrossOrigin: crossOrigin, UserName: p.userName,
+			Path: c.url.Path + pathEndSession, ConfirmPath: c.url.Path + pathEndSessionConfirm, CrossOrigin: crossOrigin, UserName: p.userName,
 			Logger: c.Logger, Events: c.Events,
 		},
 	})

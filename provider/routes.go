@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/wire"
 	"github.com/oidckit/oidckit/provider/internal/authorize"
 	"github.com/oidckit/oidckit/provider/internal/clientauth"
@@ -49,7 +50,7 @@ func (p *Provider) route(e endpoints) error {
 		read     = []string{http.MethodGet, http.MethodHead}
 		post     = []string{http.MethodPost}
 		getPost  = []string{http.MethodGet, http.MethodPost}
-		errPage  = wire.ErrorPage(p.cfg.Name)
+		errPage  = page.ErrorWriter(p.cfg.Name)
 		base     = p.cfg.url.Path
 		endpoint = func(name string, fn wire.HandlerFunc, methods []string, write func(http.ResponseWriter, *http.Request, *oidckit.Error)) http.Handler {
 			return wire.Endpoint(fn, wire.Options{Logger: p.cfg.Logger, Name: name, Methods: methods, WriteError: write})

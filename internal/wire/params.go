@@ -35,10 +35,29 @@ func (p Params) Get(name string) string {
 // All returns every value of a parameter that may be repeated.
 func (p Params) All(name string) []string { return p[name] }
 
+// Repeated reports whether a parameter stands more than once, other than the
+// named ones.
+func (p Params) Repeated(except ...string) bool {
+	for name, values := range p {
+		if len(values) > 1 && !slices.Contains(except, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// once implements RFC 6749 §3.1: parameters MUST NOT be included more than
+// once. RFC 8707 §2 repeats resource.
+func (p Params) once(repeatable []string) (Params, error) {
+	if p.Repeated(repeatable...) {
+		return nil, oidckit.NewError(oidckit.InvalidRequest, "a parameter is repeated")
+	}
+	return p, nil
+}
+
 // ParseParams reads a query or form. A parameter without a value counts as
-// absent, a repeated one is refused unless its name is among repeatable
-// (RFC 6749 §3.1; RFC 8707 §2 repeats resource).
-func ParseParams(raw string, repeatable ...string) (Params, error) {
+// absent (RFC 6749 §3.1).
+func ParseParams(raw string) (Params, error) {
 	if strings.Count(raw, "&") >= maxParams {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "too many parameters")
 	}
@@ -52,26 +71,42 @@ func ParseParams(raw string, repeatable ...string) (Params, error) {
 			delete(values, name)
 			continue
 		}
-		// RFC 6749 §3.1: parameters MUST NOT be included more than once
-		if len(vs) > 1 && !slices.Contains(repeatable, name) {
-			return nil, oidckit.NewError(oidckit.InvalidRequest, "a parameter is repeated")
-		}
 		values[name] = vs
 	}
 	return Params(values), nil
 }
 
-// Query reads the parameters of a request's query.
+// Query reads the parameters of a request's query, each once but for those
+// that are repeatable.
 func Query(r *http.Request, repeatable ...string) (Params, error) {
+	p, err := AnyQuery(r)
+	if err != nil {
+		return nil, err
+	}
+	return p.once(repeatable)
+}
+
+// AnyQuery is Query for an endpoint that looks for repetitions itself.
+func AnyQuery(r *http.Request) (Params, error) {
 	if len(r.URL.RawQuery) > MaxQuery {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "request is too large").WithStatus(http.StatusRequestURITooLong)
 	}
-	return ParseParams(r.URL.RawQuery, repeatable...)
+	return ParseParams(r.URL.RawQuery)
 }
 
 // Form reads the parameters of a request's body, and only those: what stands
-// in the query is never looked at (RFC 6749 §2.3.1).
+// in the query is never looked at (RFC 6749 §2.3.1). Each may stand once but
+// for those that are repeatable.
 func Form(w http.ResponseWriter, r *http.Request, repeatable ...string) (Params, error) {
+	p, err := AnyForm(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return p.once(repeatable)
+}
+
+// AnyForm is Form for an endpoint that looks for repetitions itself.
+func AnyForm(w http.ResponseWriter, r *http.Request) (Params, error) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	// RFC 6749 §3.2, Appendix B
 	if err != nil || mediaType != "application/x-www-form-urlencoded" {
@@ -84,5 +119,5 @@ func Form(w http.ResponseWriter, r *http.Request, repeatable ...string) (Params,
 		}
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "the body could not be read").WithCause(err)
 	}
-	return ParseParams(string(body), repeatable...)
+	return ParseParams(string(body))
 }

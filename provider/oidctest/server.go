@@ -18,6 +18,10 @@ const (
 	Subject  = "alice-subject"
 )
 
+// passwordHash is that of Password at the least cost there is: a suite signs in
+// often.
+const passwordHash = "$argon2id$v=19$m=64,t=1,p=1$b2lkY3Rlc3QtLWFsaWNlLQ$FnE38N0XpRIPFasvpxiEM7toeUmAvEna1agm5OmBqK8"
+
 // Config says what differs from an issuer with one user, Username.
 type Config struct {
 	// Path is the path of the issuer, "" or "/…".
@@ -97,7 +101,7 @@ func addUsers(tb testing.TB, set opstore.Set, more []provider.Account) {
 	tb.Helper()
 	accounts := provider.NewAccounts(set.Users)
 	for _, acc := range append([]provider.Account{{
-		Username: Username, Password: Password,
+		Username: Username, PasswordHash: passwordHash,
 		Claims: map[string]any{
 			"sub": Subject, "name": "Alice Example", "given_name": "Alice", "family_name": "Example",
 			"preferred_username": "alice", "email": "alice@example.com", "email_verified": true,

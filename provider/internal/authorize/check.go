@@ -42,6 +42,9 @@ func refuse(req *Request, code oidckit.ErrorCode, description string) error {
 // check reads the parameters of a request. Errors of client_id and
 // redirect_uri come first and are never redirected (RFC 6749 §4.1.2.1).
 func (h *Handler) check(ctx context.Context, p wire.Params) (*Request, *opstore.Client, error) {
+	if len(p.All("client_id")) > 1 || len(p.All("redirect_uri")) > 1 {
+		return nil, nil, oidckit.NewError(oidckit.InvalidRequest, "the app that sent you here gave client_id or redirect_uri more than once")
+	}
 	client, err := h.Clients.Client(ctx, p.Get("client_id"))
 	if errors.Is(err, oidckit.ErrNotFound) {
 		return nil, nil, oidckit.NewError(oidckit.InvalidRequest, "the app that sent you here is not known: client_id is missing or unknown")
@@ -53,14 +56,18 @@ func (h *Handler) check(ctx context.Context, p wire.Params) (*Request, *opstore.
 	if !clients.MatchRedirectURI(client.Metadata.RedirectURIs, p.Get("redirect_uri")) {
 		return nil, nil, oidckit.NewError(oidckit.InvalidRequest, "the app that sent you here gave an address to return to that is not registered: redirect_uri")
 	}
+	// A state that is not given back as it was would be worse than a page.
+	if len(p.Get("state")) > maxState {
+		return nil, nil, oidckit.NewError(oidckit.InvalidRequest, "the app that sent you here gave a state that is too long")
+	}
 	req := &Request{
 		ID: secret.ID(), ReceivedAt: time.Now().Unix(),
 		ClientID: client.Metadata.ClientID, RedirectURI: p.Get("redirect_uri"),
-		State: p.Get("state"), Nonce: p.Get("nonce"),
+		State: theOne(p.All("state")), Nonce: p.Get("nonce"),
 		LoginHint: p.Get("login_hint"), UILocales: strings.Fields(p.Get("ui_locales")), ACRValues: strings.Fields(p.Get("acr_values")),
 	}
 	for _, step := range []func(*Request, *opstore.Client, wire.Params) error{
-		checkUnsupported, checkResponseType, checkLengths, h.checkPKCE, h.checkScope, checkPrompt, checkMaxAge,
+		checkRepeated, checkUnsupported, checkResponseType, checkNonce, h.checkPKCE, h.checkScope, checkPrompt, checkMaxAge,
 	} {
 		if err := step(req, client, p); err != nil {
 			return nil, nil, err
@@ -70,6 +77,22 @@ func (h *Handler) check(ctx context.Context, p wire.Params) (*Request, *opstore.
 		return nil, nil, err
 	}
 	return req, client, nil
+}
+
+// theOne returns the only value, "" where there is none or no telling which.
+func theOne(values []string) string {
+	if len(values) != 1 {
+		return ""
+	}
+	return values[0]
+}
+
+func checkRepeated(req *Request, _ *opstore.Client, p wire.Params) error {
+	// RFC 6749 §4.1.2.1, invalid_request; RFC 8707 §2 repeats resource
+	if p.Repeated("resource") {
+		return refuse(req, oidckit.InvalidRequest, "a parameter is repeated")
+	}
+	return nil
 }
 
 func checkUnsupported(req *Request, _ *opstore.Client, p wire.Params) error {
@@ -104,10 +127,7 @@ func checkResponseType(req *Request, client *opstore.Client, p wire.Params) erro
 	return nil
 }
 
-func checkLengths(req *Request, _ *opstore.Client, _ wire.Params) error {
-	if len(req.State) > maxState {
-		return refuse(req, oidckit.InvalidRequest, "state is too long")
-	}
+func checkNonce(req *Request, _ *opstore.Client, _ wire.Params) error {
 	if len(req.Nonce) > maxNonce {
 		return refuse(req, oidckit.InvalidRequest, "nonce is too long")
 	}

@@ -73,16 +73,16 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if reason := needsLogin(req, sess, time.Now()); reason != "" {
-		return h.fail(w, h.toLogin(w, r, req, reason))
+		return h.fail(w, h.toLogin(w, req, reason))
 	}
 	return h.Continue(w, r, req, client, sess)
 }
 
 func readParams(w http.ResponseWriter, r *http.Request) (wire.Params, error) {
 	if r.Method == http.MethodPost {
-		return wire.Form(w, r, "resource")
+		return wire.AnyForm(w, r)
 	}
-	return wire.Query(r, "resource")
+	return wire.AnyQuery(r)
 }
 
 // currentSession returns nil where nobody is signed in.
@@ -119,7 +119,7 @@ func needsLogin(req *Request, sess *opstore.Session, now time.Time) string {
 	return ""
 }
 
-func (h *Handler) toLogin(w http.ResponseWriter, r *http.Request, req *Request, reason string) error {
+func (h *Handler) toLogin(w http.ResponseWriter, req *Request, reason string) error {
 	if req.prompts(oidckit.PromptNone) {
 		return &errorFor{oidckit.NewError(oidckit.LoginRequired, "the user must sign in").WithCause(errors.New(reason)), req}
 	}
@@ -136,6 +136,10 @@ func (h *Handler) toLogin(w http.ResponseWriter, r *http.Request, req *Request, 
 
 // Continue goes on with a request whose person is signed in as it asks.
 func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request, client *opstore.Client, sess *opstore.Session) error {
+	if req.HintSubject != "" && req.HintSubject != sess.Subject {
+		// OpenID Connect Core 1.0 §3.1.2.1, id_token_hint
+		return h.fail(w, refuse(req, oidckit.LoginRequired, "the user of id_token_hint has not signed in"))
+	}
 	needed, err := h.needsConsent(r.Context(), req, client, sess)
 	if err != nil {
 		return err

@@ -21,15 +21,15 @@ const interactionLifetime = 30 * time.Minute
 // grant mints the code and sends it to the client.
 func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, sess *opstore.Session) error {
 	ctx, now := r.Context(), time.Now()
-	if req.HintSubject != "" && req.HintSubject != sess.Subject {
-		// OpenID Connect Core 1.0 §3.1.2.1, id_token_hint
-		return refuse(req, oidckit.LoginRequired, "the user of id_token_hint has not signed in")
+	err := h.Sessions.Reached(ctx, sess, req.ClientID)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return h.toLogin(w, req, "session has ended")
 	}
-	if err := h.Sessions.Reached(ctx, sess, req.ClientID); err != nil {
+	if err != nil {
 		return err
 	}
 	code := secret.Token()
-	err := h.Codes.CreateCode(ctx, &opstore.Code{
+	err = h.Codes.CreateCode(ctx, &opstore.Code{
 		Hash:          oidckit.HashToken(code),
 		ClientID:      req.ClientID,
 		RedirectURI:   req.RedirectURI,
@@ -60,6 +60,9 @@ func (h *Handler) toConsent(w http.ResponseWriter, r *http.Request, req *Request
 	plain, err := json.Marshal(req)
 	if err != nil {
 		return err
+	}
+	if len(plain) > maxSealed {
+		return refuse(req, oidckit.InvalidRequest, "the request is too large")
 	}
 	handle := secret.Token()
 	err = h.Interactions.CreateInteraction(r.Context(), &opstore.Interaction{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider/opstore"
@@ -162,12 +163,21 @@ func visible(s string) bool {
 // HasOrigin reports whether a web origin is that of a registered redirect URI.
 func (r *Registry) HasOrigin(origin string) bool { return r.origins[origin] }
 
-// originsOf returns the web origins of URIs, as the Origin header has them.
+// originsOf returns the web origins of URIs, as the Origin header has them:
+// in lower case, without the port that the scheme means anyway (RFC 6454 §6.2).
 func originsOf(uris []string) []string {
 	var out []string
 	for _, raw := range uris {
-		if u, err := url.Parse(raw); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
-			out = append(out, u.Scheme+"://"+u.Host)
+		u, err := url.Parse(raw)
+		if err != nil {
+			continue
+		}
+		host := strings.ToLower(u.Host)
+		switch u.Scheme {
+		case "https":
+			out = append(out, "https://"+strings.TrimSuffix(host, ":443"))
+		case "http":
+			out = append(out, "http://"+strings.TrimSuffix(host, ":80"))
 		}
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider/internal/keys"
@@ -55,8 +56,8 @@ func write(w http.ResponseWriter, r *http.Request, doc keys.Document, cache []st
 	h["Cache-Control"] = cache
 	h["Access-Control-Allow-Origin"] = anyOrigin
 	h["Etag"] = []string{doc.ETag}
-	// RFC 9110 §13.1.2
-	if r.Header.Get("If-None-Match") == doc.ETag {
+	// RFC 9110 §13.1.2: a list, compared weakly
+	if strings.Contains(r.Header.Get("If-None-Match"), doc.ETag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

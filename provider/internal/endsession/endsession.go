@@ -29,6 +29,8 @@ type Handler struct {
 	Sessions *session.Sessions
 	Tokens   *tokens.Issuer
 	Box      *secret.Box
+	// Path is where the endpoint is.
+	Path string
 	// ConfirmPath is where the confirmation page posts to.
 	ConfirmPath string
 	CrossOrigin *http.CrossOriginProtection
@@ -65,6 +67,16 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	p, err := params(w, r)
 	if err != nil {
 		return err
+	}
+	// A post from another site comes without the session cookie, which is
+	// SameSite=Lax. As a navigation of our own it comes with it.
+	if r.Method == http.MethodPost && !h.Sessions.Has(r) {
+		query := url.Values(p).Encode()
+		if len(query) > wire.MaxQuery {
+			return oidckit.NewError(oidckit.InvalidRequest, "request is too large").WithStatus(http.StatusRequestEntityTooLarge)
+		}
+		redirect(w, h.Path+"?"+query)
+		return nil
 	}
 	req, err := h.check(r.Context(), p)
 	if err != nil {
@@ -208,10 +220,15 @@ func (h *Handler) done(w http.ResponseWriter, req *logout) error {
 		// §3: state is handed back as it was
 		target += separator + url.Values{"state": {req.State}}.Encode()
 	}
+	redirect(w, target)
+	return nil
+}
+
+func redirect(w http.ResponseWriter, target string) {
 	head := w.Header()
 	wire.NoStore(head)
 	head.Set("Referrer-Policy", "no-referrer")
+	// http.Redirect would rewrite the target; it was registered byte for byte.
 	head.Set("Location", target)
 	w.WriteHeader(http.StatusSeeOther)
-	return nil
 }

@@ -40,12 +40,25 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	return h.writeConsent(w, r, waiting, sess, handle)
 }
 
+var errSignedOut = oidckit.NewError(oidckit.AccessDenied, "you are no longer signed in; go back to the app and start again")
+
+// session returns the session of a person who may still sign in.
 func (h *Handler) session(r *http.Request) (*opstore.Session, error) {
 	sess, err := h.Sessions.Current(r)
 	if errors.Is(err, oidckit.ErrUnauthenticated) {
-		return nil, oidckit.NewError(oidckit.AccessDenied, "you are no longer signed in; go back to the app and start again")
+		return nil, errSignedOut
 	}
-	return sess, err
+	if err != nil {
+		return nil, err
+	}
+	active, err := h.Authorize.Active(r.Context(), sess.Subject)
+	if err != nil {
+		return nil, err
+	}
+	if !active {
+		return nil, errSignedOut.WithCause(errors.New("the user is gone or disabled"))
+	}
+	return sess, nil
 }
 
 func (h *Handler) writeConsent(w http.ResponseWriter, r *http.Request, waiting *opstore.Interaction, sess *opstore.Session, handle string) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/wire"
 	"github.com/oidckit/oidckit/provider/internal/authorize"
 	"github.com/oidckit/oidckit/provider/internal/scopes"
 	"github.com/oidckit/oidckit/provider/internal/session"
@@ -33,19 +34,23 @@ type Handler struct {
 	UserName func(ctx context.Context, subject string) (string, error)
 	// CrossOrigin refuses posts from other sites.
 	CrossOrigin *http.CrossOriginProtection
-	Brand       string
-	LoginPath   string
-	ConsentPath string
-	Issuer      string
-	Logger      zerolog.Logger
-	Events      oidckit.EventSink
+	// Throttle counts wrong passwords, by name and by what ClientAddress
+	// returns, "" where that says nothing.
+	Throttle      *Throttle
+	ClientAddress func(*http.Request) string
+	Brand         string
+	LoginPath     string
+	ConsentPath   string
+	Issuer        string
+	Logger        zerolog.Logger
+	Events        oidckit.EventSink
 }
 
 // LoginRequest returns the login that a request to a login page is about.
 func (h *Handler) LoginRequest(r *http.Request) (*oidckit.LoginRequest, error) {
 	sealed := r.URL.Query().Get("request")
 	if sealed == "" && r.Method == http.MethodPost {
-		sealed = r.PostFormValue("request")
+		sealed = fromForm(r, "request")
 	}
 	req, err := h.Authorize.Open(sealed)
 	if err != nil {
@@ -56,6 +61,18 @@ func (h *Handler) LoginRequest(r *http.Request) (*oidckit.LoginRequest, error) {
 		return nil, err
 	}
 	return req.LoginRequest(sealed, displayName(client)), nil
+}
+
+// fromForm reads a field of the form that an app's own page has posted. A form
+// that the app has read before is taken as it is.
+func fromForm(r *http.Request, name string) string {
+	if r.PostForm == nil {
+		r.Body = http.MaxBytesReader(nil, r.Body, wire.MaxBody)
+		if err := r.ParseForm(); err != nil {
+			return ""
+		}
+	}
+	return r.PostForm.Get(name)
 }
 
 // client returns the client of a waiting request, which may have been removed
@@ -97,8 +114,9 @@ func (h *Handler) CompleteLogin(w http.ResponseWriter, r *http.Request, id strin
 	if !active {
 		return h.FailLogin(w, r, id, oidckit.NewError(oidckit.AccessDenied, "the account may not sign in"))
 	}
-	if auth.Time.IsZero() {
-		auth.Time = time.Now()
+	// A time to come would outwit every max_age.
+	if now := time.Now(); auth.Time.IsZero() || auth.Time.After(now) {
+		auth.Time = now
 	}
 	err = h.Replay.UseOnce(ctx, "login:"+req.ID, time.Unix(req.ReceivedAt, 0).Add(time.Hour))
 	if errors.Is(err, oidckit.ErrConsumed) {

@@ -2,7 +2,10 @@ package interaction
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/page"
@@ -34,6 +37,10 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	username, password := form.Get("username"), form.Get("password")
+	try, wait := h.Throttle.begin(username, h.ClientAddress(r))
+	if wait > 0 {
+		return h.tooMany(w, r, req, sealed, username, wait)
+	}
 	auth, err := h.checkPassword(r, username, password)
 	if errors.Is(err, oidckit.ErrUnauthenticated) {
 		h.Logger.Warn().Str("endpoint", "login").Str("client_id", req.ClientID).Msg("wrong user name or password")
@@ -41,9 +48,24 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 		return h.writeLogin(w, r, http.StatusForbidden, req, sealed, username, "The user name or the password is not right.")
 	}
 	if err != nil {
+		try.unchecked()
 		return err
 	}
+	try.succeeded()
 	return h.CompleteLogin(w, r, sealed, auth)
+}
+
+var errTooMany = errors.New("too many wrong passwords")
+
+// tooMany answers without a look at the password: a guess must not learn
+// whether it was right.
+func (h *Handler) tooMany(w http.ResponseWriter, r *http.Request, req *authorize.Request, sealed, username string, wait time.Duration) error {
+	h.Logger.Warn().Str("endpoint", "login").Str("client_id", req.ClientID).Msg(errTooMany.Error())
+	h.Events.Send(r.Context(), oidckit.Event{Name: oidckit.EventLoginFailed, Issuer: h.Issuer, ClientID: req.ClientID, Err: errTooMany})
+	// RFC 6585 §4
+	w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+	problem := fmt.Sprintf("There were too many attempts. Wait %d minutes, then try again.", int(wait/time.Minute)+1)
+	return h.writeLogin(w, r, http.StatusTooManyRequests, req, sealed, username, problem)
 }
 
 func (h *Handler) checkPassword(r *http.Request, username, password string) (oidckit.Authentication, error) {

@@ -53,10 +53,21 @@ type Manager struct {
 	snapshot atomic.Pointer[snapshot]
 	// next is when the snapshot is to be read anew, in Unix nanoseconds.
 	next atomic.Int64
-	mu   sync.Mutex
-	wg   sync.WaitGroup
-	// closed is guarded by mu.
+	// loading lets one load run at a time: an older one must not undo a newer.
+	loading sync.Mutex
+	wg      sync.WaitGroup
+
+	mu sync.Mutex
+	// closed and first are guarded by mu. first is the load that everybody
+	// waits for while no key is known.
 	closed bool
+	first  *firstLoad
+}
+
+type firstLoad struct {
+	done chan struct{}
+	s    *snapshot
+	err  error
 }
 
 // New returns a Manager. It does not touch the store.
@@ -152,13 +163,33 @@ func (m *Manager) current(ctx context.Context) (*snapshot, error) {
 	return s, nil
 }
 
+// firstLoad merges the loads of all who come while no key is known: a store
+// that hangs keeps each of them for one load, not for those before it too.
 func (m *Manager) firstLoad(ctx context.Context) (*snapshot, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if s := m.snapshot.Load(); s != nil {
-		return s, nil
+	if m.closed {
+		m.mu.Unlock()
+		return m.load(ctx)
 	}
-	return m.load(ctx)
+	call := m.first
+	if call == nil {
+		call = &firstLoad{done: make(chan struct{})}
+		m.first = call
+		m.wg.Go(func() {
+			call.s, call.err = m.load(context.WithoutCancel(ctx))
+			m.mu.Lock()
+			m.first = nil
+			m.mu.Unlock()
+			close(call.done)
+		})
+	}
+	m.mu.Unlock()
+	select {
+	case <-call.done:
+		return call.s, call.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (m *Manager) refreshBehind() {
@@ -182,6 +213,8 @@ func (m *Manager) Reload(ctx context.Context) error {
 }
 
 func (m *Manager) load(ctx context.Context) (*snapshot, error) {
+	m.loading.Lock()
+	defer m.loading.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
 	records, err := m.cfg.Store.Keys(ctx)

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/oidckit/oidckit"
@@ -20,10 +21,13 @@ func (m *Manager) createDue(ctx context.Context, records []opstore.SigningKey, n
 		newest := newestOf(records, alg)
 		activeAt, generation := now, int64(1)
 		if newest != nil {
+			generation = newest.Generation + 1
+		}
+		// Where no key may sign, a next one is not waited for.
+		if signs(records, alg, now) {
 			if now.Before(newest.RetireAt.Add(-m.cfg.PublishAhead)) {
 				continue
 			}
-			generation = newest.Generation + 1
 			activeAt = later(newest.RetireAt, now.Add(m.cfg.PublishAhead))
 		}
 		if err := m.create(ctx, alg, generation, activeAt); err != nil {
@@ -42,6 +46,13 @@ func newestOf(records []opstore.SigningKey, alg string) *opstore.SigningKey {
 		}
 	}
 	return newest
+}
+
+// signs reports whether a key of the algorithm may sign now.
+func signs(records []opstore.SigningKey, alg string, now time.Time) bool {
+	return slices.ContainsFunc(records, func(r opstore.SigningKey) bool {
+		return r.Algorithm == alg && !r.ActiveAt.After(now) && now.Before(r.ExpiresAt)
+	})
 }
 
 func later(a, b time.Time) time.Time {

@@ -181,6 +181,25 @@ func (c *Catalogue) Target(scope oidckit.Scope, requested []string) Target {
 	return t
 }
 
+// Within reports whether every resource asked for is part of a grant: named in
+// it or, where it names none, reached by one of its scopes. A client that acts
+// for itself may also have a resource that has no scopes.
+func (c *Catalogue) Within(asked []string, auth *opstore.Authorization) bool {
+	for _, id := range asked {
+		r := c.resource(id)
+		switch {
+		case r == nil:
+			return false
+		case slices.Contains(auth.Resource, id):
+		case len(auth.Resource) == 0 && slices.ContainsFunc(r.Scopes, auth.Scope.Has):
+		case auth.Subject == "" && len(r.Scopes) == 0:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // belongs reports whether a scope means something to one of the audience.
 func (c *Catalogue) belongs(name string, audience []string) bool {
 	owned := false

@@ -3,5 +3,5 @@
 //
 //	cat, err := scopes.New(map[string]string{"orders:read": "Read your orders"}, resources)
 //	granted := cat.Allowed(client, requested)
-//	audience, err := cat.Audience(granted, requestedResources)
+//	target := cat.Target(granted, requestedResources)
 package scopes

@@ -28,28 +28,41 @@ func (h *Handler) authorizationCode(ctx context.Context, client *opstore.Client,
 	}
 	hash := oidckit.HashToken(presented)
 	code, err := h.Codes.Code(ctx, hash)
-	if err == nil {
-		if err = checkCode(code, client, p); err != nil {
-			return nil, err
-		}
-		var target, targetErr = h.target(&code.Authorization, p)
-		if targetErr != nil {
-			return nil, targetErr
-		}
-		// The store is the judge of who came first.
-		if code, err = h.Codes.ConsumeCode(ctx, hash); err == nil {
-			iss := &issue{authorization: &code.Authorization, target: target, nonce: true}
-			iss.refreshToken, err = h.firstRefreshToken(ctx, client, &code.Authorization)
-			return iss, err
-		}
+	if err != nil {
+		return nil, h.codeRefused(ctx, client, code, err)
 	}
+	if err := checkCode(code, client, p); err != nil {
+		return nil, err
+	}
+	// RFC 6749 §4.1.3 knows no scope here
+	target, err := h.target(&code.Authorization, "", p.All("resource"))
+	if err != nil {
+		return nil, err
+	}
+	if err := h.checkUser(ctx, &code.Authorization); err != nil {
+		return nil, err
+	}
+	// The store is the judge of who came first.
+	if code, err = h.Codes.ConsumeCode(ctx, hash); err != nil {
+		return nil, h.codeRefused(ctx, client, code, err)
+	}
+	refresh, err := h.firstRefreshToken(ctx, client, &code.Authorization)
+	if err != nil {
+		return nil, err
+	}
+	return &issue{authorization: &code.Authorization, target: target, refreshToken: refresh, nonce: true}, nil
+}
+
+// codeRefused answers a code that the store did not give out. A second use by
+// its own client revokes what the first one brought.
+func (h *Handler) codeRefused(ctx context.Context, client *opstore.Client, code *opstore.Code, err error) error {
 	switch {
 	case errors.Is(err, oidckit.ErrConsumed) && code != nil && code.ClientID == client.Metadata.ClientID:
-		return nil, h.replayed(ctx, oidckit.EventCodeReplayed, client, &code.Authorization, errors.New("code was used before"))
+		return h.replayed(ctx, oidckit.EventCodeReplayed, client, &code.Authorization, errors.New("code was used before"))
 	case errors.Is(err, oidckit.ErrConsumed), errors.Is(err, oidckit.ErrNotFound):
-		return nil, invalidGrant(errors.New("unknown, expired or foreign code"))
+		return invalidGrant(errors.New("unknown, expired or foreign code"))
 	}
-	return nil, err
+	return err
 }
 
 func checkCode(code *opstore.Code, client *opstore.Client, p wire.Params) error {

@@ -30,7 +30,7 @@ func (h *Handler) clientCredentials(_ context.Context, client *opstore.Client, p
 		GrantID: secret.ID(),
 		Scope:   h.Scopes.Allowed(client, registered).Without(personal...),
 	}
-	target, err := h.target(auth, p)
+	target, err := h.target(auth, p.Get("scope"), p.All("resource"))
 	if err != nil {
 		return nil, err
 	}

@@ -118,6 +118,10 @@ func (h *Handler) serve(ctx context.Context, client *opstore.Client, form wire.P
 	if err := h.Scopes.CheckResources(form.All("resource")); err != nil {
 		return nil, err
 	}
+	// What cannot be signed must not cost the client its code.
+	if err := h.Tokens.Ready(ctx); err != nil {
+		return nil, err
+	}
 	iss, err := run(ctx, client, form)
 	if err != nil {
 		return nil, err
@@ -146,7 +150,7 @@ func (h *Handler) mint(ctx context.Context, client *opstore.Client, iss *issue) 
 		RefreshToken: iss.refreshToken,
 		Scope:        access.Scope.String(),
 	}
-	if iss.authorization.Subject == "" || !iss.authorization.Scope.Has(oidckit.ScopeOpenID) {
+	if iss.authorization.Subject == "" || !iss.target.Scope.Has(oidckit.ScopeOpenID) {
 		return res, nil
 	}
 	if !iss.nonce {
@@ -158,9 +162,13 @@ func (h *Handler) mint(ctx context.Context, client *opstore.Client, iss *issue) 
 	return res, err
 }
 
+// revocationSlack covers a token that is being issued while its grant is
+// revoked: it expires a little later than those issued before.
+const revocationSlack = time.Minute
+
 // revoke ends a grant: its access tokens first, then its refresh tokens.
 func (h *Handler) revoke(ctx context.Context, grantID string) error {
-	until := time.Now().Add(h.Tokens.AccessTokenLifetime)
+	until := time.Now().Add(h.Tokens.AccessTokenLifetime + revocationSlack)
 	if err := h.Revocations.Revoke(ctx, opstore.RevokedGrantID(grantID), until); err != nil {
 		return err
 	}
@@ -188,22 +196,19 @@ func invalidGrant(cause error) error {
 }
 
 // target narrows a grant to what this request asks for.
-func (h *Handler) target(auth *opstore.Authorization, p wire.Params) (scopes.Target, error) {
-	scope, err := narrow(auth.Scope, p.Get("scope"))
+func (h *Handler) target(auth *opstore.Authorization, askedScope string, asked []string) (scopes.Target, error) {
+	scope, err := narrow(auth.Scope, askedScope)
 	if err != nil {
 		return scopes.Target{}, err
 	}
-	resource := auth.Resource
-	if asked := p.All("resource"); len(asked) > 0 {
-		for _, id := range asked {
-			// RFC 8707 §2.2: within what the grant was given for
-			if len(auth.Resource) > 0 && !slices.Contains(auth.Resource, id) {
-				return scopes.Target{}, oidckit.NewError(oidckit.InvalidTarget, "resource was not granted")
-			}
-		}
-		resource = asked
+	if len(asked) == 0 {
+		return h.Scopes.Target(scope, auth.Resource), nil
 	}
-	return h.Scopes.Target(scope, resource), nil
+	// RFC 8707 §2.2: within what the grant was given for
+	if !h.Scopes.Within(asked, auth) {
+		return scopes.Target{}, oidckit.NewError(oidckit.InvalidTarget, "resource was not granted")
+	}
+	return h.Scopes.Target(scope, asked), nil
 }
 
 // narrow implements RFC 6749 §6: the scope asked for must lie within what was

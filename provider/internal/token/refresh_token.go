@@ -26,11 +26,11 @@ func (h *Handler) refreshToken(ctx context.Context, client *opstore.Client, p wi
 	if err != nil {
 		return nil, err
 	}
-	target, err := h.target(&g.Authorization, p)
-	if err != nil {
+	target, err := h.target(&g.Authorization, p.Get("scope"), p.All("resource"))
+	if err != nil && token.ConsumedAt.IsZero() {
 		return nil, err
 	}
-	if err := h.checkUser(ctx, g); err != nil {
+	if err := h.checkUser(ctx, &g.Authorization); err != nil {
 		return nil, err
 	}
 	if token.ConsumedAt.IsZero() {
@@ -48,12 +48,16 @@ func (h *Handler) refreshToken(ctx context.Context, client *opstore.Client, p wi
 			return nil, err
 		}
 	}
-	successor, err := h.successor(ctx, presented, token)
-	if err != nil {
-		return nil, err
+	successor, problem := h.successor(ctx, presented, token)
+	if problem != nil {
+		return nil, problem
 	}
+	// A replay is one, whatever else the request asks for.
 	if successor == "" {
 		return nil, h.replayed(ctx, oidckit.EventRefreshTokenReplayed, client, &g.Authorization, errors.New("refresh token was used before"))
+	}
+	if err != nil {
+		return nil, err
 	}
 	return refreshed(g, target, successor), nil
 }
@@ -78,12 +82,12 @@ func (h *Handler) find(ctx context.Context, client *opstore.Client, presented st
 }
 
 // checkUser ends the grants of a user who is gone or may not sign in any more.
-func (h *Handler) checkUser(ctx context.Context, g *opstore.Grant) error {
-	active, err := h.Active(ctx, g.Authorization.Subject)
+func (h *Handler) checkUser(ctx context.Context, auth *opstore.Authorization) error {
+	active, err := h.Active(ctx, auth.Subject)
 	if err != nil || active {
 		return err
 	}
-	if err := h.revoke(ctx, g.ID); err != nil {
+	if err := h.revoke(ctx, auth.GrantID); err != nil {
 		return err
 	}
 	return invalidGrant(errors.New("the user is gone or disabled"))

@@ -32,6 +32,12 @@ type Issuer struct {
 	IDTokenLifetime     time.Duration
 }
 
+// Ready reports whether tokens can be signed now.
+func (i *Issuer) Ready(ctx context.Context) error {
+	_, err := i.Keys.Signer(ctx, i.DefaultAlg)
+	return err
+}
+
 // Grantee is whom tokens are issued to, and on what grounds.
 type Grantee struct {
 	Client        *opstore.Client

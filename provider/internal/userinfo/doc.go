@@ -1,9 +1,10 @@
 // Package userinfo is the UserInfo endpoint (OpenID Connect Core 1.0 §5.3):
-// claims about the person, as the scope of the access token allows.
+// claims about the person, as the scope of the access token allows. The token
+// is one of the issuer's own, in the Authorization header or in a form
+// (RFC 6750 §2), never in the query.
 //
-//	h := &userinfo.Handler{Issuer: issuer, Tokens: tokens, Claims: users.Claims}
-//	mux.Handle("/userinfo", wire.Endpoint(h.Serve, wire.Options{WriteError: userinfo.WriteError}))
+//	h := &userinfo.Handler{Issuer: iss, Tokens: issuer, Claims: users.Claims}
+//	err := h.Serve(w, r)
 //
-// It takes the issuer's own access tokens with the scope openid, in the header
-// or in a posted form (RFC 6750 §2.1, §2.2), and never in the query.
+// Answers are plain JSON; signed ones are not made.
 package userinfo

@@ -122,6 +122,10 @@ func WriteError(w http.ResponseWriter, r *http.Request, e *oidckit.Error) {
 	if e.HTTPStatus() < http.StatusInternalServerError {
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
+	if e == errNoToken {
+		wire.WriteJSONBytes(w, e.HTTPStatus(), []byte("{}"))
+		return
+	}
 	wire.WriteError(w, r, e)
 }
 

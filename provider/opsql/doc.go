@@ -1,0 +1,45 @@
+// Package opsql keeps what an issuer keeps in a SQL database: opstore over
+// database/sql, on SQLite or PostgreSQL. It imports no driver; the app opens
+// the database and closes it.
+//
+//	db, err := sql.Open("pgx", dsn)
+//	…
+//	store, err := opsql.New(opsql.Config{DB: db, Dialect: opsql.PostgreSQL})
+//	…
+//	p, err := provider.New(provider.Config{Stores: store.Open(issuer), …})
+//
+// # Schema
+//
+// The first call creates or upgrades the tables, all named oidckit_op_…, under
+// a lock, so that replicas may start at once. Until it has succeeded every call
+// fails and the next one tries again: a database that is down when the program
+// starts is found when it comes back. A schema that is newer than the program
+// works as long as it says so, for rolling upgrades and their way back.
+//
+// # PostgreSQL
+//
+// Give the pool a bound (SetMaxOpenConns) below the server's, and every
+// replica the primary: one-time records must not be read from one that lags.
+//
+// # SQLite
+//
+// With modernc.org/sqlite open it as
+//
+//	file:PATH?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)
+//
+// busy_timeout makes writers wait for each other instead of failing. WAL lets
+// readers go on while one writes. synchronous=FULL costs a disk flush for each
+// write and is what keeps a spent code spent after a power cut; NORMAL survives
+// the death of the process only. The file holds sealed keys and hashes of
+// tokens, but also names of people: its mode should be 0600. Do not use
+// :memory: with more than one connection, each would have a database of its
+// own; opstore.Memory is for that.
+//
+// # What has ended
+//
+// Rows that have ended are not found, and are removed in small batches by the
+// writes that come after them. Nothing has to run beside; Store.Sweep is for
+// those who want it done at a time of their own.
+//
+// Times come from the clocks of the replicas, which must agree within seconds.
+package opsql

@@ -44,7 +44,9 @@ func (s *Sessions) LoadAndSave(next http.Handler) http.Handler {
 		w.Header().Add("Vary", "Cookie")
 		ctx, err := s.Load(r.Context(), s.token(r))
 		if err != nil {
-			s.log.Error().Err(err).Msg("the browser-session store could not answer")
+			if r.Context().Err() == nil {
+				s.log.Error().Err(err).Msg("the browser-session store could not answer")
+			}
 			// Without a token no store is asked, so this cannot fail.
 			ctx, _ = s.Load(r.Context(), "")
 			err = errStoreDown

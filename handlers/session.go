@@ -92,6 +92,7 @@ func (rp *RelyingParty) Authenticate(r *http.Request) (*oidckit.Identity, error)
 	}
 	if leads {
 		rp.lead(ctx, key, call)
+		return call.identity, call.err
 	}
 	select {
 	case <-call.done:

@@ -19,7 +19,9 @@ import (
 // booleans, times, byte slices), within what scs promises: no value is one-time
 // and the last writer wins. It must not change the manager's fields.
 //
-// It is safe for concurrent use.
+// It is safe for concurrent use and needs no closing. (scs.New starts the
+// sweeper of a memory store that is not used here, and offers no safe way to
+// stop it: one goroutine that wakes once a minute.)
 type Sessions struct {
 	*scs.SessionManager
 

@@ -1,0 +1,32 @@
+package handlers
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/oidckit/oidckit"
+)
+
+// PlantSession logs a person in without an issuer and returns the browser's
+// cookie.
+func PlantSession(t testing.TB, rp *RelyingParty, s *Sessions, subject string) *http.Cookie {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now := time.Now().Unix()
+		token := &idToken{issuer: rp.cfg.Issuer, subject: subject, audience: []string{rp.cfg.ClientID}, sid: "sid-1", authTime: now, hasAuthTime: true, acr: "silver", amr: []string{"pwd"}}
+		claims := oidckit.Claims(`{"sub":"` + subject + `","name":"Alice Adams","email":"alice@example.com","email_verified":true}`)
+		tokens := &tokenSet{idToken: "x", accessToken: "y"}
+		id := rp.newIdentity(token, tokens, claims)
+		if err := rp.startSession(r.Context(), &id, tokens); err != nil {
+			t.Error(err)
+		}
+	})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	cookies := w.Result().Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("%d cookies", len(cookies))
+	}
+	return cookies[0]
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"encoding/base64"
+
+	"github.com/oidckit/oidckit"
+)
+
+// demoUser is a user whose password is printed.
+type demoUser struct{ name, password string }
+
+// demoConfig is what the issuer has without a -config.
+func demoConfig() *config {
+	return &config{
+		demo: true,
+		Clients: []oidckit.ClientMetadata{{
+			ClientID:                "webapp",
+			ClientName:              "Demo web app",
+			TokenEndpointAuthMethod: oidckit.AuthMethodNone,
+			GrantTypes:              []string{oidckit.GrantTypeAuthorizationCode, oidckit.GrantTypeRefreshToken},
+			RedirectURIs: []string{
+				"http://localhost:8081/auth/callback", "http://localhost:8081/callback",
+			},
+			PostLogoutRedirectURIs: []string{
+				"http://localhost:8081/auth/logged-out", "http://localhost:8081/logged-out", "http://localhost:8081/",
+			},
+		}},
+		Users: []configUser{
+			{Username: "alice", Claims: demoClaims("Alice", "Adams")},
+			{Username: "bob", Claims: demoClaims("Bob", "Brown")},
+		},
+		Scopes: map[string]string{"orders:read": "Read your orders", "orders:write": "Place orders for you"},
+		Resources: []configResource{{
+			Resource: "http://localhost:8082", Scopes: []string{"orders:read", "orders:write"},
+		}},
+	}
+}
+
+func demoClaims(given, family string) map[string]any {
+	return map[string]any{
+		"name": given + " " + family, "given_name": given, "family_name": family,
+		"preferred_username": given, "email": given + "@example.com", "email_verified": true,
+		"locale": "en", "zoneinfo": "Europe/Berlin", "updated_at": 1767225600,
+	}
+}
+
+// demoPassword gives the users of the demo a password of their own for each
+// key ring, the same at every start.
+func demoPassword(secrets oidckit.Secrets, username string) string {
+	return base64.RawURLEncoding.EncodeToString(secrets.Derive("demo password/"+username, 9)[0])
+}
+
+// subjectOf gives a user without a sub one that is the same at every start.
+func subjectOf(secrets oidckit.Secrets, username string) string {
+	return base64.RawURLEncoding.EncodeToString(secrets.Derive("subject/"+username, 16)[0])
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/oidckit/oidckit/provider"
+	"github.com/oidckit/oidckit/provider/opsql"
+	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/rs/zerolog"
+	_ "modernc.org/sqlite"
+)
+
+// openStores opens the database without waiting for it: one that is down is
+// answered with 503 until it is back.
+func openStores(s *settings, logger zerolog.Logger) (opstore.Set, func() error, error) {
+	if s.db == "memory" {
+		return opstore.NewMemory().Open(s.issuer), nothing, nil
+	}
+	driver, dsn, dialect := "pgx", s.db, opsql.PostgreSQL
+	if file, ok := strings.CutPrefix(s.db, "sqlite:"); ok {
+		driver, dsn, dialect = "sqlite", sqliteDSN(file), opsql.SQLite
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return opstore.Set{}, nothing, errors.New("-db: not a data source name")
+	}
+	store, err := opsql.New(opsql.Config{DB: db, Dialect: dialect, Logger: logger})
+	if err != nil {
+		return opstore.Set{}, db.Close, err
+	}
+	return store.Open(s.issuer), db.Close, nil
+}
+
+// createDatabase makes the file of a new SQLite database, for its owner only.
+func createDatabase(db string) error {
+	file, ok := strings.CutPrefix(db, "sqlite:")
+	if !ok {
+		return nil
+	}
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("-db: %w", err)
+	}
+	return f.Close()
+}
+
+// sqliteDSN opens a file so that writers wait for each other and a spent code
+// stays spent after a power cut.
+func sqliteDSN(file string) string {
+	path := (&url.URL{Path: file}).EscapedPath()
+	return "file:" + path + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+}
+
+func nothing() error { return nil }
+
+// newProvider makes the issuer. The users are those of the config: they are
+// kept in memory, and the database holds what they do.
+func newProvider(ctx context.Context, s *settings, stores opstore.Set, logger zerolog.Logger) (*provider.Provider, []demoUser, error) {
+	users := provider.NewAccounts(opstore.NewMemory().Open(s.issuer).Users)
+	pc := provider.Config{
+		Issuer: s.issuer, Secrets: s.secrets, Stores: stores, Users: users, Name: "oidckit demo issuer", Logger: logger,
+	}
+	configErr := s.config.apply(&pc)
+	p, err := provider.New(pc)
+	if err := errors.Join(configErr, err); err != nil {
+		return nil, nil, err
+	}
+	var demo []demoUser
+	for i, u := range s.config.Users {
+		if s.config.demo {
+			u.Password = demoPassword(s.secrets, u.Username)
+			demo = append(demo, demoUser{u.Username, u.Password})
+		}
+		if _, err := users.Create(ctx, u.account(subjectOf(s.secrets, u.Username))); err != nil {
+			return nil, nil, fmt.Errorf("users[%d]: %w", i, err)
+		}
+	}
+	return p, demo, nil
+}

@@ -20,8 +20,8 @@ func script(t *testing.T, text string) string {
 func TestProgram(t *testing.T) {
 	t.Setenv("OIDCKIT_ISSUER", "leaked")
 	p := Start(t, t.TempDir(), script(t, `trap 'exit 0' TERM
-echo "app: http://localhost:1/ $OIDCKIT_ISSUER"
 echo complaint >&2
+echo "app: http://localhost:1/ $OIDCKIT_ISSUER"
 while :; do sleep 0.05; done`))
 	if got := p.Line("app"); strings.TrimSpace(got) != "http://localhost:1/" {
 		t.Errorf("app = %q", got)

@@ -31,18 +31,25 @@ type Browser struct {
 // NewBrowser returns a browser without cookies, of the user Username.
 func (s *Server) NewBrowser(tb testing.TB) *Browser {
 	tb.Helper()
+	return NewBrowser(tb, s.Issuer, s.http.Client())
+}
+
+// NewBrowser returns a browser without cookies, of the user Username, for an
+// issuer that runs elsewhere. The requests go through a copy of client.
+func NewBrowser(tb testing.TB, issuer string, client *http.Client) *Browser {
+	tb.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	u, err := url.Parse(s.Issuer)
+	u, err := url.Parse(issuer)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	client := *s.http.Client()
-	client.Jar = jar
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Browser{Username: Username, Password: Password, Client: &client, origin: u.Scheme + "://" + u.Host}
+	own := *client
+	own.Jar = jar
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Browser{Username: Username, Password: Password, Client: &own, origin: u.Scheme + "://" + u.Host}
 }
 
 // maxSteps bounds a walk through pages and redirects.

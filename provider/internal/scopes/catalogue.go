@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider/opstore"
@@ -83,7 +84,7 @@ func New(issuer string, descriptions map[string]string, resources []Resource) (*
 // CheckIndicator implements RFC 8707 §2: an absolute URI without a fragment.
 func CheckIndicator(raw string) error {
 	u, err := url.Parse(raw)
-	if err != nil || !u.IsAbs() || u.Fragment != "" || (u.Host == "" && u.Opaque == "") || len(raw) > 2048 {
+	if err != nil || !u.IsAbs() || strings.Contains(raw, "#") || (u.Host == "" && u.Opaque == "") || len(raw) > 2048 {
 		return oidckit.NewError(oidckit.InvalidTarget, "resource must be an absolute URI without fragment")
 	}
 	return nil

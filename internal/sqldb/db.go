@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,11 @@ type DB struct {
 	schema  Schema
 	log     zerolog.Logger
 
+	// writer is held by the one goroutine that writes to SQLite. The file has
+	// one writer anyway; waiting here is fair and quick, where SQLite's own way
+	// is to sleep and try again. It is nil for PostgreSQL.
+	writer chan struct{}
+
 	migration gate
 	texts     sync.Map // query text → text with the dialect's placeholders
 	sweeps    map[string]*sweep
@@ -35,6 +41,9 @@ type DB struct {
 // New returns a DB. It makes no call.
 func New(cfg Config) *DB {
 	d := &DB{db: cfg.DB, dialect: cfg.Dialect, schema: cfg.Schema, log: cfg.Logger, sweeps: make(map[string]*sweep)}
+	if cfg.Dialect == SQLite {
+		d.writer = make(chan struct{}, 1)
+	}
 	for _, table := range cfg.Schema.Ending {
 		d.sweeps[table] = &sweep{query: sweepQuery(cfg.Dialect, table)}
 	}
@@ -83,6 +92,11 @@ func All[T any](ctx context.Context, r Runner, query string, scan func(Row) (T, 
 // others were doing is run again, up to three times.
 func (d *DB) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	err = d.attempt(ctx, func() (err error) {
+		unlock, err := d.lock(ctx, query)
+		if err != nil {
+			return err
+		}
+		defer unlock()
 		n, err = exec(ctx, d.db, d.text(query), args)
 		return err
 	})
@@ -92,8 +106,26 @@ func (d *DB) Exec(ctx context.Context, query string, args ...any) (n int64, err 
 func (d *DB) read(ctx context.Context, query string, args []any, reset func(), scan func(Row) error) error {
 	return d.attempt(ctx, func() error {
 		reset()
+		unlock, err := d.lock(ctx, query)
+		if err != nil {
+			return err
+		}
+		defer unlock()
 		return queryRows(ctx, d.db, d.text(query), args, scan)
 	})
+}
+
+// lock waits until this goroutine may run a query.
+func (d *DB) lock(ctx context.Context, query string) (unlock func(), err error) {
+	if d.writer == nil || strings.HasPrefix(query, "SELECT") {
+		return func() {}, nil
+	}
+	select {
+	case d.writer <- struct{}{}:
+		return func() { <-d.writer }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Now is the time as columns have it: microseconds since 1970.

@@ -51,7 +51,7 @@ func (d *DB) Wrote(ctx context.Context, table string) {
 	defer s.running.Unlock()
 	s.writes.Store(0)
 	s.last.Store(now)
-	if _, err := exec(ctx, d.db, d.text(s.query), []any{now, sweepBatch}); err != nil {
+	if _, err := d.Exec(ctx, s.query, now, sweepBatch); err != nil {
 		d.log.Debug().Err(err).Str("table", table).Msg("rows that have ended were not removed")
 	}
 }

@@ -43,7 +43,8 @@ func (d *DB) transact(ctx context.Context, fn func(*Tx) error) error {
 	if d.dialect == SQLite {
 		return d.transactImmediate(ctx, fn)
 	}
-	tx, err := d.db.BeginTx(ctx, nil)
+	// What waits for a lock must see what the one before it has done.
+	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return err
 	}
@@ -58,12 +59,18 @@ func (d *DB) transact(ctx context.Context, fn func(*Tx) error) error {
 // SQLite transactions without the lock, unless the driver is told otherwise
 // when it is opened.
 func (d *DB) transactImmediate(ctx context.Context, fn func(*Tx) error) error {
+	const begin = "BEGIN IMMEDIATE"
+	unlock, err := d.lock(ctx, begin)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	conn, err := d.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if _, err := conn.ExecContext(ctx, begin); err != nil {
 		return err
 	}
 	committed := false

@@ -33,6 +33,11 @@ type Identity struct {
 	// ACR and AMR tell how (OpenID Connect Core 1.0 §2).
 	ACR string
 	AMR []string
+	// Confirmation is the key that the token is bound to, nil where it is a
+	// plain bearer token. The bearer guards of package middleware refuse a
+	// bound token that comes without its proof; who verifies tokens without a
+	// guard must do so too.
+	Confirmation *Confirmation
 	// Claims holds every verified claim. Reserved claims stand in it too, with
 	// the values of the fields above.
 	Claims Claims

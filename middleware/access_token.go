@@ -15,8 +15,8 @@ type accessToken struct {
 
 	exp, iat, nbf, authTime int64
 	hasExp, hasIat          bool
-	// bound says that the token has a confirmation key.
-	bound bool
+	// confirmation is the key that the token is bound to, if any.
+	confirmation *oidckit.Confirmation
 	// idTokenSign names a claim that only ID tokens have.
 	idTokenSign string
 	// audCount is the number of audiences.
@@ -65,7 +65,7 @@ func (c *accessToken) member(name []byte, v strictjson.Value) (err error) {
 	case "nonce", "at_hash", "c_hash":
 		c.idTokenSign = string(name)
 	case "cnf":
-		c.bound = true
+		c.confirmation, err = oidckit.ParseConfirmation(v)
 	default:
 		c.optional(name, v)
 	}
@@ -160,7 +160,7 @@ func (c *accessToken) identity(issuer string, accepted []string, payload []byte)
 		Issuer: issuer, Subject: t[0], ClientID: t[1], TokenID: t[2], SessionID: t[3], ACR: t[4],
 		Audience: c.audience(accepted),
 		IssuedAt: timeOf(c.iat), ExpiresAt: timeOf(c.exp), AuthTime: timeOf(c.authTime),
-		Claims: oidckit.Claims(payload),
+		Confirmation: c.confirmation, Claims: oidckit.Claims(payload),
 	}
 	// A scope that is no list of scope tokens grants nothing.
 	id.Scope, _ = oidckit.ParseScope(t[5])

@@ -19,6 +19,7 @@ const maxAccessToken = 16 << 10
 var (
 	errTokenTooLong = oidckit.NewError(oidckit.InvalidToken, "the access token is not valid")
 	errNoVerifier   = errors.New("middleware: Bearer has no Verifier")
+	errBound        = oidckit.NewError(oidckit.InvalidToken, "the access token is bound to a key and came without its proof")
 	errNoIdentity   = errors.New("middleware: the Verifier returned neither identity nor error")
 )
 
@@ -98,6 +99,11 @@ func (g *bearerGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		g.refuseToken(w, r, err)
+		return
+	}
+	// RFC 7800 §3: a bound token is no bearer token
+	if id.Confirmation != nil {
+		g.refuse(w, r, errBound, id)
 		return
 	}
 	g.next.ServeHTTP(w, r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g)))

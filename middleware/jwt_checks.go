@@ -61,10 +61,6 @@ func (v *JWTVerifier) checkClaims(c *accessToken, h *jose.Header, now int64) err
 	if c.idTokenSign != "" {
 		return &TokenError{Claim: c.idTokenSign, Reason: "is the sign of an ID token, which no API takes"}
 	}
-	// RFC 7800 §3
-	if c.bound {
-		return &TokenError{Claim: "cnf", Reason: "the token is bound to a key, which cannot be checked here"}
-	}
 	if err := c.checkPresence(isAccessTokenType(h.Type)); err != nil {
 		return err
 	}

@@ -79,7 +79,12 @@ func TestAttacksOnClaims(t *testing.T) {
 		{"nonce", with("nonce", "n"), "nonce", 0},
 		{"at_hash", with("at_hash", "h"), "at_hash", 0},
 		{"c_hash", with("c_hash", "h"), "c_hash", 0},
-		{"bound to a key", with("cnf", map[string]string{"jkt": "x"}), "cnf", 0},
+		{"RFC 7800 §3 bound to a key", with("cnf", map[string]string{"jkt": "x"}), "", 0},
+		{"RFC 7800 §3 bound in an unknown way", with("cnf", map[string]string{"kid": "x"}), "", 0},
+		{"cnf null", twice(`"cnf":null`), "cnf", 0},
+		{"cnf a string", with("cnf", "x"), "cnf", 0},
+		{"RFC 9449 §6.1 jkt a number", with("cnf", map[string]int{"jkt": 1}), "cnf", 0},
+		{"RFC 8705 §3.1 x5t#S256 empty", with("cnf", map[string]string{"x5t#S256": ""}), "cnf", 0},
 	})
 }
 

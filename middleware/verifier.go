@@ -20,29 +20,39 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (*oidckit.Identity, error)
 }
 
-// TokenError is why a JWT was refused, in the words of the operator: the cause
-// in the error of Verify, in the log line and in the event. The client is not
-// told.
+// TokenError is why a token was refused, in the words of the operator: the
+// cause in the error of Verify, in the log line and in the event. The client is
+// not told.
 type TokenError struct {
 	// Claim is the claim, or header parameter, that is at odds; "token" for
 	// its form and "signature" for its signature.
 	Claim string
-	// Setting is the field of JWTConfig that would have to be another one for
-	// this token, empty where none would help.
+	// Setting is the field of the verifier's configuration that would have to
+	// be another one for this token, empty where none would help.
 	Setting string
 	// Reason is a short text. It may quote a claim's value, cut short.
 	Reason string
 
-	cause error
+	// config is the type that has Setting; "" means JWTConfig.
+	config string
+	cause  error
 }
 
 // Error returns claim, reason and setting.
 func (e *TokenError) Error() string {
 	s := e.Claim + ": " + e.Reason
 	if e.Setting != "" {
-		s += " (JWTConfig." + e.Setting + ")"
+		s += " (" + e.setting() + ")"
 	}
 	return s
+}
+
+// setting names type and field.
+func (e *TokenError) setting() string {
+	if e.config == "" {
+		return "JWTConfig." + e.Setting
+	}
+	return e.config + "." + e.Setting
 }
 
 // Unwrap returns the error of the part that refused the token, if any.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/provider"
 	"github.com/oidckit/oidckit/provider/opstore"
 )
 
@@ -31,3 +33,23 @@ func (s *spyStores) CreateCode(ctx context.Context, c *opstore.Code) error {
 }
 
 var errDown = errors.New("the store is down")
+
+// switchedUsers are people who can all be disabled at once.
+type switchedUsers struct {
+	provider.Users
+	gone atomic.Bool
+}
+
+func (u *switchedUsers) Claims(ctx context.Context, subject string) (oidckit.Claims, error) {
+	if u.gone.Load() {
+		return nil, oidckit.ErrNotFound
+	}
+	return u.Users.Claims(ctx, subject)
+}
+
+func (u *switchedUsers) CheckPassword(ctx context.Context, username, password string) (oidckit.Authentication, error) {
+	if u.gone.Load() {
+		return oidckit.Authentication{}, oidckit.ErrUnauthenticated
+	}
+	return u.Users.CheckPassword(ctx, username, password)
+}

@@ -202,14 +202,14 @@ func Eval[T any](b *Browser, script string) T {
 	return step(b, "run a script", chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
-// Cookies returns the names of all cookies of the profile.
-func (b *Browser) Cookies() []string {
+// Cookies returns the values of all cookies of the profile, by name.
+func (b *Browser) Cookies() map[string]string {
 	b.t.Helper()
-	var names []string
+	values := map[string]string{}
 	for _, c := range b.cookies() {
-		names = append(names, c.Name)
+		values[c.Name] = c.Value
 	}
-	return names
+	return values
 }
 
 func (b *Browser) cookies() []*network.Cookie {

@@ -17,8 +17,11 @@ type Clock struct{ start time.Time }
 func NewClock() Clock { return Clock{start: time.Now()} }
 
 // Now returns the time by which what must be remembered has not ended.
-func (c Clock) Now() int64 { return c.slower(time.Now()) }
+func (c Clock) Now() int64 {
+	now := time.Now()
+	return c.slower(now.UnixMicro(), now.Sub(c.start))
+}
 
-func (c Clock) slower(now time.Time) int64 {
-	return min(now.UnixMicro(), c.start.UnixMicro()+now.Sub(c.start).Microseconds())
+func (c Clock) slower(wall int64, elapsed time.Duration) int64 {
+	return min(wall, c.start.UnixMicro()+elapsed.Microseconds())
 }

@@ -53,3 +53,23 @@ func (u *switchedUsers) CheckPassword(ctx context.Context, username, password st
 	}
 	return u.Users.CheckPassword(ctx, username, password)
 }
+
+// brokenUsers are people whose directory can be down.
+type brokenUsers struct {
+	provider.Users
+	down atomic.Bool
+}
+
+func (u *brokenUsers) Claims(ctx context.Context, subject string) (oidckit.Claims, error) {
+	if u.down.Load() {
+		return nil, errDown
+	}
+	return u.Users.Claims(ctx, subject)
+}
+
+func (u *brokenUsers) CheckPassword(ctx context.Context, username, password string) (oidckit.Authentication, error) {
+	if u.down.Load() {
+		return oidckit.Authentication{}, errDown
+	}
+	return u.Users.CheckPassword(ctx, username, password)
+}

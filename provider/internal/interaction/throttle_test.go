@@ -1,0 +1,74 @@
+package interaction
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The tables never grow, and a flood of made-up names does not push out the
+// count of a name under attack.
+func TestThrottleMemoryIsConstant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := NewThrottle()
+		for range nameLimit {
+			if try, wait := th.begin("victim", ""); try == nil {
+				t.Fatal(wait)
+			}
+		}
+		for i := range 10 * throttleSets * throttleWays {
+			th.begin(fmt.Sprint("name-", i), "")
+		}
+		for _, c := range []counters{th.names, th.addresses, th.known} {
+			if len(c.rows) != throttleSets*throttleWays {
+				t.Errorf("%d rows", len(c.rows))
+			}
+		}
+		if try, _ := th.begin("victim", ""); try != nil {
+			t.Error("the flood has freed the victim's name")
+		}
+		allocs := testing.AllocsPerRun(100, func() { th.begin("victim", "") })
+		if allocs > 4 {
+			t.Errorf("%v allocations for an attempt", allocs)
+		}
+	})
+}
+
+// An address is known to a name for as long as people come back.
+func TestThrottleForgetsAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := NewThrottle()
+		known := func() bool {
+			try, _ := th.begin("alice", "198.51.100.7")
+			defer try.unchecked()
+			return try.fromKnown
+		}
+		try, _ := th.begin("alice", "198.51.100.7")
+		try.succeeded()
+		if !known() {
+			t.Error("not known after a login")
+		}
+		time.Sleep(knownFor)
+		if known() {
+			t.Error("known for ever")
+		}
+		try, _ = th.begin("alice", "")
+		try.succeeded()
+		if try, _ := th.begin("alice", ""); try.fromKnown {
+			t.Error("no address counts as a known one")
+		}
+	})
+}
+
+// An attempt that was taken back leaves no trace.
+func TestThrottleTakesBack(t *testing.T) {
+	th := NewThrottle()
+	for range 10 * nameLimit {
+		try, wait := th.begin("alice", "198.51.100.7")
+		if try == nil {
+			t.Fatal(wait)
+		}
+		try.unchecked()
+	}
+}

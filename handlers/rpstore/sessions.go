@@ -42,7 +42,7 @@ type SessionSelector struct {
 
 // Sessions keeps the sessions of people.
 type Sessions interface {
-	// CreateSession stores a new session with Version 1. It returns
+	// CreateSession stores a new session and sets s.Version to 1. It returns
 	// ErrConflict where the handle is taken.
 	CreateSession(ctx context.Context, s *Session) error
 	// Session returns the live session with this handle, or ErrNotFound.
@@ -52,6 +52,7 @@ type Sessions interface {
 	// update came first, and ErrNotFound where the session has ended: an ended
 	// session never comes back.
 	UpdateSession(ctx context.Context, s *Session) error
-	// EndSessions ends the matching sessions and returns how many there were.
+	// EndSessions ends the matching sessions and returns how many there were;
+	// of calls that race for one session exactly one counts it.
 	EndSessions(ctx context.Context, sel SessionSelector) (int, error)
 }

@@ -16,6 +16,9 @@
 //   - ErrNotFound, ErrConsumed and ErrConflict are of package oidckit; any
 //     other error means that the store could not answer.
 //   - A context that has ended stops the call with the context's error.
+//   - Times come back as the same instant, to the microsecond, in any location.
+//   - Keys are compared byte for byte, whatever their bytes: what a stranger
+//     typed is not found, never a failure of the store.
 //
 // Every method is safe for concurrent use, across replicas too.
 package opstore

@@ -49,8 +49,9 @@ type GrantSelector struct {
 // Grants keeps grants and their refresh tokens.
 type Grants interface {
 	// CreateGrant stores a grant with its first refresh token, both or none.
-	// It returns ErrConflict where the grant exists, and ErrConsumed where
-	// RevokeGrants has named its ID before.
+	// It returns ErrConflict where the grant exists or the token's hash is
+	// taken, and ErrConsumed where RevokeGrants has named its ID before. The
+	// token belongs to g, whatever its GrantID says.
 	CreateGrant(ctx context.Context, g *Grant, first *RefreshToken) error
 	// RefreshToken returns a token, live or consumed, and its grant. It
 	// returns ErrNotFound where the token is unknown or has expired, or the
@@ -60,11 +61,14 @@ type Grants interface {
 	// successor in one step: at, successor.Hash and sealed become the spent
 	// record's ConsumedAt, Successor and SealedSuccessor. Exactly one call for
 	// a token returns nil. It returns ErrConsumed where the token was spent
-	// before, and ErrNotFound by the rules of RefreshToken.
+	// before, ErrNotFound by the rules of RefreshToken, and ErrConflict, having
+	// spent nothing, where the successor's hash is taken. The successor belongs
+	// to the token's grant, whatever its GrantID says.
 	RotateRefreshToken(ctx context.Context, hash oidckit.TokenHash, successor *RefreshToken, sealed []byte, at time.Time) error
 	// RevokeGrants ends the matching grants with all their tokens and returns
-	// their IDs. A selector with an ID also prevents, until the given time,
-	// that a grant with that ID is created later: a code's second use can
-	// overtake its first.
+	// their IDs; of calls that race for one grant exactly one gets it. A
+	// selector with an ID also prevents, until the given time, that a grant with
+	// that ID is created later: a code's second use can overtake its first. A
+	// second call never shortens the time.
 	RevokeGrants(ctx context.Context, sel GrantSelector, until time.Time) ([]string, error)
 }

@@ -33,6 +33,6 @@ type Keys interface {
 	// generation.
 	Keys(ctx context.Context) ([]SigningKey, error)
 	// DeleteKey removes a key. It returns ErrNotFound where there is none.
-	// Its generation stays taken.
+	// Its generation stays taken, as an expired key's does.
 	DeleteKey(ctx context.Context, id string) error
 }

@@ -38,15 +38,15 @@ type SessionSelector struct {
 
 // Sessions keeps the issuer's own sessions.
 type Sessions interface {
-	// CreateSession stores a new session with Version 1. It returns
+	// CreateSession stores a new session and sets s.Version to 1. It returns
 	// ErrConflict where ID or Handle is taken.
 	CreateSession(ctx context.Context, s *Session) error
 	// Session returns the live session with this handle, or ErrNotFound.
 	Session(ctx context.Context, handle oidckit.TokenHash) (*Session, error)
 	// UpdateSession replaces the session with s.ID if its stored version is
 	// s.Version, and adds one to both. It returns ErrConflict where another
-	// update came first, and ErrNotFound where the session has ended: an ended
-	// session never comes back.
+	// update came first or another session has the Handle, and ErrNotFound where
+	// the session has ended: an ended session never comes back.
 	UpdateSession(ctx context.Context, s *Session) error
 	// EndSessions ends the matching sessions and returns them as they were.
 	// Of calls that race for one session exactly one gets it.

@@ -10,7 +10,7 @@ type User struct {
 	// Subject is the sub of tokens: stable, never reassigned. It is the key.
 	Subject string
 	// Username is what the person types; unique, in the provider's folded
-	// form.
+	// form. An account that has none is not found by it.
 	Username string
 	// PasswordHash is a PHC string ($argon2id$…), empty where the account has
 	// no password.
@@ -25,8 +25,8 @@ type User struct {
 
 // Users keeps accounts.
 type Users interface {
-	// CreateUser stores a new user with Version 1. It returns ErrConflict
-	// where subject or username is taken.
+	// CreateUser stores a new user and sets u.Version to 1. It returns
+	// ErrConflict where subject or username is taken.
 	CreateUser(ctx context.Context, u *User) error
 	// User returns the user with this subject, or ErrNotFound.
 	User(ctx context.Context, subject string) (*User, error)

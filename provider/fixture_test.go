@@ -47,7 +47,7 @@ var (
 		RedirectURIs: []string{"http://127.0.0.1/cb", "com.example.app:/cb"},
 	}
 	machineClient = oidckit.ClientMetadata{
-		ClientID: "machine", ClientSecret: "machine-secret", RedirectURIs: []string{redirectURI},
+		ClientID: "machine", ClientSecret: "machine-secret", TokenEndpointAuthMethod: "client_secret_post", RedirectURIs: []string{redirectURI},
 		GrantTypes: []string{"client_credentials"}, Scope: "openid orders:read",
 	}
 )

@@ -13,8 +13,9 @@ import (
 type accessToken struct {
 	iss, aud, sub, jti, clientID, azp, scope, sid, acr, amr strictjson.Value
 
-	exp, iat, nbf, authTime int64
-	hasExp, hasIat          bool
+	lifetime
+	authTime       int64
+	hasExp, hasIat bool
 	// confirmation is the key that the token is bound to, if any.
 	confirmation *oidckit.Confirmation
 	// idTokenSign names a claim that only ID tokens have.
@@ -111,7 +112,7 @@ func nonEmpty(v strictjson.Value) (strictjson.Value, error) {
 }
 
 // readAudience demands that the token is for one of the accepted audiences.
-func (c *accessToken) readAudience(accepted []string) error {
+func (c *accessToken) readAudience(accepted []string) *TokenError {
 	matches := false
 	one := func(v strictjson.Value) error {
 		if v.Kind() != strictjson.KindString {

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,11 +15,14 @@ const claimExp = "exp"
 var errExpired = errors.New("expired")
 
 // checkHeader decides by type and algorithm.
-func (v *JWTVerifier) checkHeader(h *jose.Header) error {
+func (t *trustedIssuer) checkHeader(h *jose.Header) error {
 	// RFC 8725 §3.1
-	if !slices.Contains(v.cfg.Algorithms, h.Algorithm) {
-		return &TokenError{Claim: "alg", Setting: v.setting("Algorithms", jose.Algorithms(), h.Algorithm),
-			Reason: quote(h.Algorithm) + " is not accepted"}
+	if !slices.Contains(t.algorithms, h.Algorithm) {
+		refusal := &TokenError{Claim: "alg", Reason: quote(h.Algorithm) + " is not accepted"}
+		if slices.Contains(jose.Algorithms(), h.Algorithm) {
+			refusal.Setting = t.path + "Algorithms"
+		}
+		return refusal
 	}
 	// RFC 9068 §4
 	if isAccessTokenType(h.Type) {
@@ -27,18 +31,10 @@ func (v *JWTVerifier) checkHeader(h *jose.Header) error {
 	if h.Type != "" && !strings.EqualFold(h.Type, "JWT") {
 		return &TokenError{Claim: "typ", Reason: quote(h.Type) + " is not the type of an access token"}
 	}
-	if !v.cfg.AllowTypJWT {
-		return &TokenError{Claim: "typ", Setting: "AllowTypJWT", Reason: quote(h.Type) + " is taken only where this is set, at+jwt always"}
+	if !t.allowTypJWT {
+		return &TokenError{Claim: "typ", Setting: t.path + "AllowTypJWT", Reason: quote(h.Type) + " is taken only where this is set, at+jwt always"}
 	}
 	return nil
-}
-
-// setting names a field where the value is one that it could hold.
-func (v *JWTVerifier) setting(field string, possible []string, value string) string {
-	if slices.Contains(possible, value) {
-		return field
-	}
-	return ""
 }
 
 // isAccessTokenType implements RFC 9068 §2.1. Media types are compared without
@@ -47,24 +43,29 @@ func isAccessTokenType(typ string) bool {
 	return typ == "at+jwt" || strings.EqualFold(typ, "at+jwt") || strings.EqualFold(typ, "application/at+jwt")
 }
 
-// checkClaims decides by everything that needs no key.
-func (v *JWTVerifier) checkClaims(c *accessToken, h *jose.Header, now int64) error {
-	// RFC 9068 §4, RFC 8725 §3.8
-	if !c.iss.Is(v.cfg.Issuer) {
-		return &TokenError{Claim: "iss", Setting: "Issuer", Reason: "is " + shown(c.iss) + ", not " + quote(v.cfg.Issuer)}
-	}
+// checkClaims decides by everything that needs neither a key nor a clock.
+func (t *trustedIssuer) checkClaims(c *accessToken, h *jose.Header) error {
 	// RFC 9068 §4, RFC 7519 §4.1.3
-	if err := c.readAudience(v.audiences); err != nil {
+	if err := c.readAudience(t.audiences); err != nil {
+		err.Setting = t.path + err.Setting
 		return err
 	}
 	// OpenID Connect Core 1.0 §2, §3.1.3.6, §3.3.2.11
 	if c.idTokenSign != "" {
 		return &TokenError{Claim: c.idTokenSign, Reason: "is the sign of an ID token, which no API takes"}
 	}
-	if err := c.checkPresence(isAccessTokenType(h.Type)); err != nil {
+	return c.checkPresence(isAccessTokenType(h.Type))
+}
+
+// checkTenant decides about the tenant of a template.
+func (t *trustedIssuer) checkTenant(ctx context.Context, tenant string, payload []byte) error {
+	if t.template == nil {
+		return nil
+	}
+	if err := t.tenants.checkClaim(tenant, payload); err != nil {
 		return err
 	}
-	return c.checkTimes(now, v.leeway)
+	return t.admits(ctx, tenant)
 }
 
 // checkPresence demands what RFC 9068 §2.2 does, or of a token that predates
@@ -90,15 +91,19 @@ func (c *accessToken) checkPresence(rfc9068 bool) error {
 	return nil
 }
 
-// checkTimes implements RFC 7519 §4.1.4 to §4.1.6, with leeway for clocks.
-func (c *accessToken) checkTimes(now, leeway int64) error {
+// lifetime is when a token is valid, in seconds since the epoch; nbf and iat
+// are 0 where the token has none.
+type lifetime struct{ exp, nbf, iat int64 }
+
+// check implements RFC 7519 §4.1.4 to §4.1.6, with leeway for clocks.
+func (l *lifetime) check(now, leeway int64) *TokenError {
 	switch {
-	case now-leeway >= c.exp:
-		return &TokenError{Claim: claimExp, Reason: fmt.Sprintf("passed %d s ago", now-c.exp), cause: errExpired}
-	case c.nbf > now+leeway:
-		return &TokenError{Claim: "nbf", Reason: fmt.Sprintf("is %d s ahead", c.nbf-now)}
-	case c.iat > now+leeway:
-		return &TokenError{Claim: "iat", Reason: fmt.Sprintf("is %d s ahead", c.iat-now)}
+	case now-leeway >= l.exp:
+		return &TokenError{Claim: claimExp, Reason: fmt.Sprintf("passed %d s ago", now-l.exp), cause: errExpired}
+	case l.nbf > now+leeway:
+		return &TokenError{Claim: "nbf", Reason: fmt.Sprintf("clock_skew: is %d s ahead of this clock", l.nbf-now)}
+	case l.iat > now+leeway:
+		return &TokenError{Claim: "iat", Reason: fmt.Sprintf("clock_skew: is %d s ahead of this clock", l.iat-now)}
 	}
 	return nil
 }

@@ -205,10 +205,10 @@ func TestJWTConfig(t *testing.T) {
 		{"ASVS 9.1.2 symmetric", func(c *middleware.JWTConfig) { c.Algorithms = []string{"ES256", "HS256"} }, []string{"Algorithms", `"HS256"`}},
 		{"issuer without TLS", func(c *middleware.JWTConfig) { c.Issuer = "http://issuer.example" }, []string{"Issuer"}},
 		{"leeway", func(c *middleware.JWTConfig) { c.Leeway = 61 * time.Second }, []string{"Leeway"}},
-		{"JWKS without TLS", func(c *middleware.JWTConfig) { c.JWKSURI = "http://issuer.example/keys" }, []string{"JWKSURI"}},
+		{"JWKS without TLS", func(c *middleware.JWTConfig) { c.Keys.JWKSURI = "http://issuer.example/keys" }, []string{"JWKSURI"}},
 		{"an empty further audience", func(c *middleware.JWTConfig) { c.Audiences = []string{""} }, []string{"Audiences"}},
 		{"everything", func(c *middleware.JWTConfig) {
-			*c = middleware.JWTConfig{Audiences: []string{""}, Algorithms: []string{}, JWKSURI: "x", Leeway: time.Hour}
+			*c = middleware.JWTConfig{Audiences: []string{""}, Algorithms: []string{}, Keys: middleware.KeySource{JWKSURI: "x"}, Leeway: time.Hour}
 		}, []string{"Issuer", "Audience ", "Audiences", "Algorithms", "JWKSURI", "Leeway"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestAlgorithms(t *testing.T) {
 	iss := newIssuer(t, algs...)
 	for name, edit := range map[string]func(*middleware.JWTConfig){
 		"discovery": nil,
-		"JWKSURI":   func(c *middleware.JWTConfig) { c.JWKSURI = iss.URL + "/keys" },
+		"JWKSURI":   func(c *middleware.JWTConfig) { c.Keys.JWKSURI = iss.URL + "/keys" },
 	} {
 		g := newAPI(t, iss, edit)
 		for _, alg := range algs {

@@ -18,9 +18,16 @@ const maxLeeway = 60 * time.Second
 
 // JWTConfig says whose access tokens an API takes. The zero value of each
 // optional field is the strict one.
+//
+// The fields from Issuer to Tenants describe one issuer, and an API that takes
+// the tokens of several lists them in Issuers, instead or as well.
 type JWTConfig struct {
 	// Issuer is the issuer identifier, compared with the claim iss byte for
-	// byte. It is https, or http on a loopback host. Required.
+	// byte. It is https, or http on a loopback host. Required, unless Issuers
+	// holds one.
+	//
+	// An issuer of many tenants has a template in its place, with one path
+	// segment in braces: https://login.example/{tenant}/v2.0. It needs Tenants.
 	Issuer string
 	// Audience is the identifier of this API, which the claim aud must hold
 	// (RFC 9068 §4). Required.
@@ -32,9 +39,9 @@ type JWTConfig struct {
 	// asymmetric one: RS, PS and ES with 256, 384 and 512, and EdDSA. Symmetric
 	// ones and "none" are refused.
 	Algorithms []string
-	// JWKSURI is where the issuer's keys are; "" means as its metadata says
-	// (OpenID Connect Discovery 1.0 §4, RFC 8414 §3).
-	JWKSURI string
+	// Keys says where the issuer's keys are; the zero value means where its
+	// metadata says.
+	Keys KeySource
 	// HTTPClient makes the calls to the issuer. It is used without redirects,
 	// and with a timeout where it has none. Nil means a client of the kit's.
 	HTTPClient *http.Client
@@ -46,6 +53,15 @@ type JWTConfig struct {
 	// demanded. A token that shows signs of an ID token (nonce, at_hash,
 	// c_hash) is refused even so.
 	AllowTypJWT bool
+	// Tenants says which tenants of an issuer template are accepted. Required
+	// with a template, and of no use without.
+	Tenants Tenants
+
+	// Issuers are issuers with settings of their own. A token is judged by the
+	// settings and the keys of the issuer it names, and by nothing of another
+	// one's (RFC 8725 §3.8).
+	Issuers []JWTIssuer
+
 	// Logger gets a line for each token that is refused, with the reason, and
 	// for each that could not be checked. The zero value is silent.
 	Logger zerolog.Logger
@@ -54,47 +70,105 @@ type JWTConfig struct {
 	Events oidckit.EventSink
 }
 
-// validate returns every problem of the configuration.
-func (c *JWTConfig) validate() error {
-	var problems []error
-	problem := func(field, format string, args ...any) {
-		problems = append(problems, fmt.Errorf(field+" "+format, args...))
+// JWTIssuer is one of several issuers of a JWTConfig. Each field means what it
+// does there.
+type JWTIssuer struct {
+	// Issuer is required.
+	Issuer string
+	// Audience and Audiences, where both are empty, are those of the JWTConfig.
+	Audience   string
+	Audiences  []string
+	Algorithms []string
+	Keys       KeySource
+	// HTTPClient, where it is nil, is that of the JWTConfig.
+	HTTPClient  *http.Client
+	Leeway      time.Duration
+	AllowTypJWT bool
+	Tenants     Tenants
+}
+
+// problems collects what is wrong with a configuration.
+type problems struct {
+	errs []error
+	// path stands before the names of fields: "Issuers[1]."
+	path string
+}
+
+func (p *problems) add(field, format string, args ...any) {
+	p.errs = append(p.errs, fmt.Errorf(p.path+field+" "+format, args...))
+}
+
+func (p *problems) err() error {
+	if len(p.errs) == 0 {
+		return nil
 	}
-	if _, err := safeurl.Issuer(c.Issuer); err != nil {
-		problem("Issuer", "%w", err)
+	return fmt.Errorf("middleware: JWTConfig: %w", errors.Join(p.errs...))
+}
+
+// issuers returns the settings of every issuer, with what they take over from
+// c, and the prefix that the names of their fields have.
+func (c *JWTConfig) issuers(p *problems) (all []JWTIssuer, paths []string) {
+	own := JWTIssuer{Issuer: c.Issuer, Audience: c.Audience, Audiences: c.Audiences, Algorithms: c.Algorithms, Keys: c.Keys,
+		HTTPClient: c.HTTPClient, Leeway: c.Leeway, AllowTypJWT: c.AllowTypJWT, Tenants: c.Tenants}
+	if c.Issuer != "" || len(c.Issuers) == 0 {
+		all, paths = append(all, own), append(paths, "")
+	} else {
+		// A setting that nobody reads is one that its author relies on.
+		for field, set := range map[string]bool{"Algorithms": c.Algorithms != nil, "Keys": !c.Keys.isZero(), "Leeway": c.Leeway != 0,
+			"AllowTypJWT": c.AllowTypJWT, "Tenants": !c.Tenants.isZero()} {
+			if set {
+				p.add(field, "has no effect on Issuers and there is no Issuer")
+			}
+		}
+	}
+	for i, further := range c.Issuers {
+		if further.Audience == "" && further.Audiences == nil {
+			further.Audience, further.Audiences = c.Audience, c.Audiences
+		}
+		if further.HTTPClient == nil {
+			further.HTTPClient = c.HTTPClient
+		}
+		all, paths = append(all, further), append(paths, fmt.Sprintf("Issuers[%d].", i))
+	}
+	return all, paths
+}
+
+// validate adds every problem of one issuer's settings.
+func (c *JWTIssuer) validate(p *problems) {
+	if isTemplate(c.Issuer) {
+		c.Tenants.validate(p, c.Issuer)
+	} else {
+		if _, err := safeurl.Issuer(c.Issuer); err != nil {
+			p.add("Issuer", "%w", err)
+		}
+		if !c.Tenants.isZero() {
+			p.add("Tenants", "is set, and Issuer is no template with a {tenant} in it")
+		}
 	}
 	if c.Audience == "" {
-		problem("Audience", "is empty")
+		p.add("Audience", "is empty")
 	}
 	if slices.Contains(c.Audiences, "") {
-		problem("Audiences", "holds an empty string")
+		p.add("Audiences", "holds an empty string")
 	}
 	if c.Algorithms != nil && len(c.Algorithms) == 0 {
-		problem("Algorithms", "is an empty list; leave it nil for the default")
+		p.add("Algorithms", "is an empty list; leave it nil for the default")
 	}
 	supported := jose.Algorithms()
 	for _, alg := range c.Algorithms {
 		// RFC 8725 §3.1, §3.2
 		if !slices.Contains(supported, alg) {
-			problem("Algorithms", "holds %q, which is none of %q", alg, supported)
-		}
-	}
-	if c.JWKSURI != "" {
-		if _, err := safeurl.Endpoint(c.JWKSURI); err != nil {
-			problem("JWKSURI", "%w", err)
+			p.add("Algorithms", "holds %q, which is none of %q", alg, supported)
 		}
 	}
 	if c.Leeway > maxLeeway {
-		problem("Leeway", "is %s, more than %s", c.Leeway, maxLeeway)
+		p.add("Leeway", "is %s, more than %s", c.Leeway, maxLeeway)
 	}
-	if len(problems) == 0 {
-		return nil
-	}
-	return fmt.Errorf("middleware: JWTConfig: %w", errors.Join(problems...))
+	c.Keys.validate(p, c.Issuer)
 }
 
 // leewaySeconds returns the leeway that is meant.
-func (c *JWTConfig) leewaySeconds() int64 {
+func (c *JWTIssuer) leewaySeconds() int64 {
 	switch {
 	case c.Leeway < 0:
 		return 0

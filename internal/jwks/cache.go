@@ -27,6 +27,13 @@ type Source interface {
 	// the algorithm the caller has settled on. Errors wrap ErrUnknownKey or
 	// ErrUnavailable.
 	Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error)
+	// Held is Key without waiting for anything: nil where the key is not at
+	// hand.
+	Held(kid, alg string) crypto.PublicKey
+	// Generation changes with every change of the keys and not with a refresh
+	// that brings the same ones. It is 0 while Key has to be asked: before the
+	// first keys, and when those held are due for a refresh.
+	Generation() uint64
 }
 
 // Defaults and fixed bounds.
@@ -139,10 +146,17 @@ func (c *Cache) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, err
 	return c.lookup(ctx, ref{kid, alg})
 }
 
-// Generation changes with every change of the keys and not with a refresh
-// that brings the same ones. It is 0 before the first keys.
+// Held implements Source.
+func (c *Cache) Held(kid, alg string) crypto.PublicKey {
+	if s := c.usable(time.Now()); s != nil {
+		return s.answers[ref{kid, alg}]
+	}
+	return nil
+}
+
+// Generation implements Source. It neither locks nor allocates.
 func (c *Cache) Generation() uint64 {
-	if s := c.current.Load(); s != nil {
+	if s := c.current.Load(); s != nil && int64(time.Since(c.started)) < c.due.Load() {
 		return s.generation
 	}
 	return 0

@@ -20,8 +20,14 @@ func Static(keys []jose.JWK) Source {
 }
 
 func (f fixed) Key(_ context.Context, kid, alg string) (crypto.PublicKey, error) {
-	if key := f.set.answers[ref{kid, alg}]; key != nil {
+	if key := f.Held(kid, alg); key != nil {
 		return key, nil
 	}
 	return nil, ErrUnknownKey
 }
+
+// Held implements Source.
+func (f fixed) Held(kid, alg string) crypto.PublicKey { return f.set.answers[ref{kid, alg}] }
+
+// Generation implements Source: fixed keys never change.
+func (f fixed) Generation() uint64 { return 1 }

@@ -1,6 +1,7 @@
 package house
 
 import (
+	"os/exec"
 	"path"
 	"slices"
 	"strings"
@@ -177,6 +178,26 @@ func TestMiddlewareLinksLittle(t *testing.T) {
 				t.Errorf("middleware reaches %s through %s, reached through %s (error pages: page.ErrorWriter, given as wire.Options.WriteError)", imp, p, via[p])
 			}
 		}
+	}
+}
+
+// A program that only checks tokens depends on eight modules, and on the
+// standard library.
+func TestMiddlewareModules(t *testing.T) {
+	want := []string{
+		"github.com/MicahParks/jwkset", "github.com/MicahParks/keyfunc/v3", "github.com/golang-jwt/jwt/v5", "github.com/mattn/go-colorable",
+		"github.com/mattn/go-isatty", module, "github.com/rs/zerolog", "golang.org/x/sys", "golang.org/x/time",
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./middleware")
+	cmd.Dir = root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Fields(string(out))
+	slices.Sort(got)
+	if got = slices.Compact(got); !slices.Equal(got, want) {
+		t.Errorf("middleware depends on %q, want %q", got, want)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,6 +58,13 @@ type Program struct {
 // of the test's own. A program still running at the test's end is stopped.
 func Start(t *testing.T, dir, binary string, args ...string) *Program {
 	t.Helper()
+	return StartWith(t, dir, nil, binary, args...)
+}
+
+// StartWith is Start with further variables in the environment, each
+// "NAME=value".
+func StartWith(t *testing.T, dir string, env []string, binary string, args ...string) *Program {
+	t.Helper()
 	p := &Program{t: t, cmd: exec.Command(binary, args...), ended: make(chan struct{}), more: make(chan struct{})}
 	p.cmd.Dir = dir
 	for _, v := range os.Environ() {
@@ -64,6 +72,7 @@ func Start(t *testing.T, dir, binary string, args ...string) *Program {
 			p.cmd.Env = append(p.cmd.Env, v)
 		}
 	}
+	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -108,6 +117,28 @@ func (p *Program) Line(name string) string {
 			p.t.Fatalf("%s ended without a line %q: %v\n%s", filepath.Base(p.cmd.Path), name, p.err, p.stderr.String())
 		case <-deadline:
 			p.t.Fatalf("%s printed no line %q\n%s", filepath.Base(p.cmd.Path), name, p.stderr.String())
+		}
+	}
+}
+
+// Listens waits until the program, which prints nothing about it, answers on
+// an address.
+func (p *Program) Listens(addr string) {
+	p.t.Helper()
+	deadline := time.Now().Add(stepTimeout)
+	for {
+		conn, err := net.DialTimeout("tcp", addr, time.Second)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		select {
+		case <-p.ended:
+			p.t.Fatalf("%s ended and listens nowhere: %v\n%s", filepath.Base(p.cmd.Path), p.err, p.stderr.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s does not listen on %s\n%s", filepath.Base(p.cmd.Path), addr, p.stderr.String())
 		}
 	}
 }

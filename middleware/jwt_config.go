@@ -139,7 +139,7 @@ func (c *JWTIssuer) validate(p *problems) {
 		c.Tenants.validate(p, c.Issuer)
 	} else {
 		if _, err := safeurl.Issuer(c.Issuer); err != nil {
-			p.add("Issuer", "%w", err)
+			p.add("Issuer", "%s %w", quote(c.Issuer), err)
 		}
 		if !c.Tenants.isZero() {
 			p.add("Tenants", "is set, and Issuer is no template with a {tenant} in it")

@@ -14,8 +14,8 @@ import (
 
 // newAPI puts a guard in front of each route that needs one. CORS middleware,
 // where an API needs it, goes around the mux: preflights carry no token.
-func newAPI(t tokens, further routes, logger zerolog.Logger) (http.Handler, error) {
-	bearer := middleware.Bearer{Verifier: t, Logger: logger}.Require
+func newAPI(v middleware.Verifier, further routes, logger zerolog.Logger) (http.Handler, error) {
+	bearer := middleware.Bearer{Verifier: v, Logger: logger}.Require
 	scope := func(name string, h http.HandlerFunc) http.Handler {
 		return bearer(middleware.RequireScope(name)(h))
 	}

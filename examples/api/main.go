@@ -45,17 +45,16 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return settingsErr
 	}
 	logger := zerolog.New(errOut).With().Timestamp().Logger()
-	t := tokens{}
-	defer t.Close()
-	tokensErr := t.open(s, logger)
-	api, apiErr := newAPI(t, s.routes, logger)
+	verifier, verifierErr := newVerifier(s, logger)
+	defer verifier.Close()
+	api, apiErr := newAPI(verifier, s.routes, logger)
 	listener, listenErr := net.Listen("tcp", s.addr)
 	if listenErr != nil {
 		listenErr = fmt.Errorf("-addr: %w", listenErr)
 	} else {
 		defer listener.Close()
 	}
-	if err := errors.Join(settingsErr, tokensErr, apiErr, listenErr); err != nil {
+	if err := errors.Join(settingsErr, verifierErr, apiErr, listenErr); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "api: http://%s\n", listener.Addr())

@@ -60,6 +60,9 @@ const (
 
 	// RFC 8707 §2
 	InvalidTarget ErrorCode = "invalid_target"
+	// RFC 9449 §5, §7.1, §8
+	InvalidDPoPProof ErrorCode = "invalid_dpop_proof"
+	UseDPoPNonce     ErrorCode = "use_dpop_nonce"
 	// RFC 9470 §3
 	InsufficientUserAuthentication ErrorCode = "insufficient_user_authentication"
 )

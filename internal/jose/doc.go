@@ -12,6 +12,6 @@
 // A caller names the algorithm it expects; what the header says is never
 // believed by itself (RFC 8725 §3.1). The package has no symmetric
 // algorithms, no "none", no JWE and no JSON serialization, follows no URL and
-// takes no key out of a header. It does not read claims and does not choose
-// keys over a network.
+// takes no key out of a header, but for ParseProof. It does not read claims
+// and does not choose keys over a network.
 package jose

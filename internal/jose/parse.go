@@ -48,13 +48,25 @@ type JWS struct {
 // members. Extensions it would have to understand are refused: crit, b64
 // (RFC 7797 §7), zip and enc. Errors wrap ErrMalformed.
 func Parse(compact string) (*JWS, error) {
+	j, header, err := split(compact)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.Header.parse(header, j.Header.member); err != nil {
+		return nil, fmt.Errorf("%w: header: %w", ErrMalformed, err)
+	}
+	return j, nil
+}
+
+// split decodes the three parts and reads none of them.
+func split(compact string) (j *JWS, header []byte, err error) {
 	if len(compact) > MaxToken {
-		return nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxToken)
+		return nil, nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxToken)
 	}
 	first := strings.IndexByte(compact, '.')
 	last := strings.LastIndexByte(compact, '.')
 	if first <= 0 || last-first < 2 || last == len(compact)-1 {
-		return nil, fmt.Errorf("%w: not three parts", ErrMalformed)
+		return nil, nil, fmt.Errorf("%w: not three parts", ErrMalformed)
 	}
 	h, p, s := compact[:first], compact[first+1:last], compact[last+1:]
 	hLen, pLen := decodedLen(len(h)), decodedLen(len(p))
@@ -65,21 +77,18 @@ func Parse(compact string) (*JWS, error) {
 	_, pOK := decode(buf[hLen:], p)
 	_, sOK := decode(buf[hLen+pLen:], s)
 	if !hOK || !pOK || !sOK {
-		return nil, fmt.Errorf("%w: not three parts of base64url", ErrMalformed)
+		return nil, nil, fmt.Errorf("%w: not three parts of base64url", ErrMalformed)
 	}
-	j := &JWS{
+	j = &JWS{
 		Payload:   buf[hLen : hLen+pLen : hLen+pLen],
 		signed:    compact[:last],
 		signature: buf[hLen+pLen:],
 	}
-	if err := j.Header.parse(buf[:hLen:hLen]); err != nil {
-		return nil, fmt.Errorf("%w: header: %w", ErrMalformed, err)
-	}
-	return j, nil
+	return j, buf[:hLen:hLen], nil
 }
 
-func (h *Header) parse(data []byte) error {
-	if err := strictjson.Object(data, h.member); err != nil {
+func (h *Header) parse(data []byte, member func([]byte, strictjson.Value) error) error {
+	if err := strictjson.Object(data, member); err != nil {
 		return err
 	}
 	// RFC 7515 §4.1.1

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -272,6 +273,13 @@ func decode(t *testing.T, token string, i int) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// halfHash is at_hash for algorithms with SHA-256 (Core §3.1.3.6).
+func halfHash(t *testing.T, token string) string {
+	t.Helper()
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // sign makes a JWS with a new key.

@@ -76,6 +76,7 @@ func newFixture(t *testing.T, cfg oidctest.Config) *fixture {
 		if configure != nil {
 			configure(c)
 		}
+		w.config = *c
 	}
 	op := oidctest.New(t, cfg)
 	client := op.HTTPClient()
@@ -108,6 +109,7 @@ func newLocalFixture(t *testing.T, configure func(*provider.Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.config = c
 	p := newProvider(t, c)
 	w.next = p.LocalTransport(nil)
 	client := &http.Client{Transport: w}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/provider"
 )
 
 // watcher sees all that goes over the wire, and all that the issuer tells its
@@ -21,6 +22,8 @@ import (
 // the other.
 type watcher struct {
 	next http.RoundTripper
+	// config is what the issuer was made with, for another replica.
+	config provider.Config
 
 	mu      sync.Mutex
 	secrets map[string]string

@@ -109,8 +109,9 @@ func (h *Handler) firstRefreshToken(ctx context.Context, client *opstore.Client,
 	}
 	err := h.Grants.CreateGrant(ctx, g, h.newRefreshToken(token, g, now))
 	if errors.Is(err, oidckit.ErrConsumed) {
-		// The code's second use has overtaken this one.
-		return "", invalidGrant(err)
+		// The code's second use has overtaken this one and revoked the grant.
+		// The first still gets its answer: what it holds is dead already.
+		return "", nil
 	}
 	return token, err
 }

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -90,6 +91,8 @@ type JWTIssuer struct {
 // problems collects what is wrong with a configuration.
 type problems struct {
 	errs []error
+	// config is the type that has the fields; "" means JWTConfig.
+	config string
 	// path stands before the names of fields: "Issuers[1]."
 	path string
 }
@@ -102,7 +105,7 @@ func (p *problems) err() error {
 	if len(p.errs) == 0 {
 		return nil
 	}
-	return fmt.Errorf("middleware: JWTConfig: %w", errors.Join(p.errs...))
+	return fmt.Errorf("middleware: %s: %w", cmp.Or(p.config, "JWTConfig"), errors.Join(p.errs...))
 }
 
 // issuers returns the settings of every issuer, with what they take over from

@@ -27,8 +27,15 @@ func (v *JWTVerifier) refuse(ctx context.Context, issuer string, err error) erro
 	if issuer == "" && len(v.issuers.all) == 1 {
 		issuer = v.issuers.all[0].name
 	}
+	return refuse(ctx, v, issuer, err)
+}
+
+// refuse makes of a verifier's error what the client may know, and reports it
+// where the verifier does.
+func refuse(ctx context.Context, v reporter, issuer string, err error) error {
+	logger, events := v.reports()
 	event := oidckit.Event{Name: oidckit.EventTokenRefused, Issuer: issuer}
-	e, line := errBadToken, v.cfg.Logger.Warn()
+	e, line := errBadToken, logger.Warn()
 	refusal, bad := errors.AsType[*TokenError](err)
 	gone := !bad && errors.Is(err, context.Canceled)
 	switch {
@@ -36,15 +43,15 @@ func (v *JWTVerifier) refuse(ctx context.Context, issuer string, err error) erro
 		e = errExpiredToken
 	case bad:
 	case gone:
-		e, event.Name, line = errUnchecked, oidckit.EventTokenUnchecked, v.cfg.Logger.Debug()
+		e, event.Name, line = errUnchecked, oidckit.EventTokenUnchecked, logger.Debug()
 	default:
-		e, event.Name, line = errUnchecked, oidckit.EventTokenUnchecked, v.cfg.Logger.Error()
+		e, event.Name, line = errUnchecked, oidckit.EventTokenUnchecked, logger.Error()
 	}
-	e = e.WithCause(&reportedError{error: err, logged: line.Enabled() || gone, sent: v.cfg.Events != nil})
+	e = e.WithCause(&reportedError{error: err, logged: line.Enabled() || gone, sent: events != nil})
 	if bad {
 		line = line.Str("claim", refusal.Claim).Str("reason", refusal.Reason)
 		if refusal.Setting != "" {
-			line = line.Str("setting", "JWTConfig."+refusal.Setting)
+			line = line.Str("setting", refusal.setting())
 		}
 	} else {
 		line = line.Err(err)
@@ -54,6 +61,6 @@ func (v *JWTVerifier) refuse(ctx context.Context, issuer string, err error) erro
 	}
 	line.Msg(e.Description)
 	event.Err = e
-	v.cfg.Events.Send(ctx, event)
+	events.Send(ctx, event)
 	return e
 }

@@ -1,0 +1,197 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/oidckit/oidckit/internal/secret"
+)
+
+// closeWait is for how long Close waits for calls that it has told to end.
+const closeWait = 5 * time.Second
+
+var (
+	errIntrospectionClosed = errors.New("middleware: the IntrospectionVerifier is closed")
+	errCallPanicked        = errors.New("the check panicked")
+)
+
+// introspectionCall is one question to the issuer, with any number of requests
+// that wait for its answer. It has a context of its own: a request that goes
+// away must not take the answer from the others. answer and err are set before
+// done is closed.
+type introspectionCall struct {
+	ctx    context.Context
+	done   chan struct{}
+	answer *introspected
+	err    error
+	// forgotten is set, under introspectionCalls.mu, when the answer must not
+	// be remembered.
+	forgotten bool
+}
+
+// introspectionCalls are the questions under way, one for each token.
+type introspectionCalls struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	gate   *introspectionGate
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	byKey  map[answerKey]*introspectionCall
+}
+
+func newIntrospectionCalls() *introspectionCalls {
+	c := &introspectionCalls{gate: newIntrospectionGate(), byKey: map[answerKey]*introspectionCall{}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// lookup returns the answer to the question about a token, which it puts where
+// none is under way. A question that is not merged is nobody else's.
+func (v *IntrospectionVerifier) lookup(ctx context.Context, key *answerKey, token string, merged bool) (*introspected, error) {
+	call, answer, err := v.join(key, token, merged)
+	if call == nil {
+		return answer, err
+	}
+	return call.wait(ctx)
+}
+
+func (v *IntrospectionVerifier) join(key *answerKey, token string, merged bool) (*introspectionCall, *introspected, error) {
+	c := v.calls
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if merged {
+		if call := c.byKey[*key]; call != nil {
+			return call, nil, nil
+		}
+		// It may have come since the caller looked.
+		if answer := v.remembered(key, time.Since(v.started)); answer != nil {
+			return nil, answer, nil
+		}
+	}
+	if c.closed {
+		return nil, nil, errIntrospectionClosed
+	}
+	if err := c.gate.ready(); err != nil {
+		return nil, nil, err
+	}
+	call := &introspectionCall{done: make(chan struct{}), forgotten: !merged}
+	ctx, cancel := context.WithTimeout(c.ctx, v.cfg.Timeout)
+	call.ctx = ctx
+	if merged {
+		c.byKey[*key] = call
+	}
+	k := *key
+	c.wg.Go(func() {
+		defer cancel()
+		v.run(call, k, token)
+	})
+	return call, nil, nil
+}
+
+// run puts the question and remembers the answer.
+func (v *IntrospectionVerifier) run(call *introspectionCall, key answerKey, token string) {
+	asked := time.Since(v.started)
+	call.err = errCallPanicked
+	defer func() {
+		// What panics here would end the program, not the request.
+		if recover() != nil {
+			call.answer, call.err = nil, errCallPanicked
+		}
+		v.finish(call, &key, asked)
+	}()
+	call.answer, call.err = v.askInTurn(call.ctx, token)
+}
+
+func (v *IntrospectionVerifier) askInTurn(ctx context.Context, token string) (answer *introspected, err error) {
+	probe, err := v.calls.gate.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = errCallPanicked
+	defer func() { v.calls.gate.leave(probe, err) }()
+	answer, err = v.ask(ctx, token)
+	return answer, err
+}
+
+// finish remembers the answer before it lets anybody put the question again.
+func (v *IntrospectionVerifier) finish(call *introspectionCall, key *answerKey, asked time.Duration) {
+	c := v.calls
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byKey[*key] == call {
+		delete(c.byKey, *key)
+	}
+	if call.err == nil && !call.forgotten {
+		v.remember(key, call.answer, asked)
+	}
+	close(call.done)
+}
+
+// wait waits for the answer as long as ctx, and the call's own limit, allow. A
+// transport that does not heed its context holds up the call, not its callers.
+func (call *introspectionCall) wait(ctx context.Context) (*introspected, error) {
+	select {
+	case <-call.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-call.ctx.Done():
+		select {
+		case <-call.done:
+		default:
+			return nil, fmt.Errorf("no answer in time: %w", call.ctx.Err())
+		}
+	}
+	return call.answer, call.err
+}
+
+// forget keeps the answers under way from being remembered; nil means every
+// one. Requests from now on put a question of their own.
+func (c *introspectionCalls) forget(key *answerKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k, call := range c.byKey {
+		if key == nil || k == *key {
+			call.forgotten = true
+			delete(c.byKey, k)
+		}
+	}
+}
+
+// close ends the calls under way.
+func (c *introspectionCalls) close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cancel()
+	ended := make(chan struct{})
+	go func() {
+		c.wg.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(closeWait):
+		return errors.New("middleware: a call to the introspection endpoint does not end")
+	}
+}
+
+// probe asks about a token that nobody has issued, which must be answered, and
+// with no.
+func (v *IntrospectionVerifier) probe(ctx context.Context) error {
+	token := secret.Token()
+	key := keyOf(token)
+	answer, err := v.lookup(ctx, &key, token, false)
+	if err != nil {
+		return err
+	}
+	if answer.refusal == nil || answer.refusal.Claim != "active" || answer.transient {
+		return errors.New("the endpoint takes a made-up token for one of its own")
+	}
+	return nil
+}

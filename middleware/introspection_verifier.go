@@ -1,0 +1,209 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/discovery"
+	"github.com/oidckit/oidckit/internal/httpx"
+	"github.com/oidckit/oidckit/internal/jwks"
+	"github.com/rs/zerolog"
+)
+
+var errIntrospectionNotBuilt = errors.New("middleware: IntrospectionVerifier was not made by NewIntrospectionVerifier")
+
+// IntrospectionVerifier checks access tokens by asking their issuer
+// (RFC 7662). It asks once for a token that many requests carry at the same
+// time, and remembers for a short while what it was told. It is safe for
+// concurrent use; the zero value refuses to judge any token.
+//
+// At most 64 questions are under way at a time. After five failures in a row
+// the endpoint is left alone, for a second at first and ten at most: tokens
+// that are not remembered cannot be checked during that time.
+type IntrospectionVerifier struct {
+	cfg       IntrospectionConfig
+	audiences []string
+	leeway    int64
+	started   time.Time
+	client    *http.Client
+	metadata  *discovery.Client
+	keys      *jwks.Cache
+	calls     *introspectionCalls
+	// active and refused are apart, so that strangers with made-up tokens
+	// push out no good one.
+	active, refusals *answerCache
+}
+
+var (
+	_ Verifier = (*IntrospectionVerifier)(nil)
+	_ reporter = (*IntrospectionVerifier)(nil)
+)
+
+// NewIntrospectionVerifier checks cfg and reports all its problems together.
+// It calls nobody: an issuer that is down does not keep an API from starting.
+// Close frees what the verifier holds.
+func NewIntrospectionVerifier(cfg IntrospectionConfig) (*IntrospectionVerifier, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg.setDefaults()
+	v := &IntrospectionVerifier{
+		cfg:       cfg,
+		audiences: append([]string{cfg.Audience}, cfg.Audiences...),
+		leeway:    int64(cfg.Leeway / time.Second),
+		started:   time.Now(),
+		client:    httpx.Bounded(cfg.HTTPClient),
+		calls:     newIntrospectionCalls(),
+	}
+	if !cfg.DisableCache {
+		v.active, v.refusals = newAnswerCache(cfg.MaxCached), newAnswerCache(cfg.MaxCached)
+	}
+	if cfg.Endpoint == "" || cfg.signed() && cfg.JWKSURI == "" {
+		v.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, HTTPClient: v.client, Logger: cfg.Logger})
+	}
+	if cfg.signed() {
+		source := &keyDocument{client: v.client, uri: cfg.JWKSURI, metadata: v.metadata}
+		var err error
+		if v.keys, err = jwks.New(jwks.Config{Fetch: source.fetch, Logger: cfg.Logger}); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// Check asks the issuer about a token that nobody has issued, to see whether
+// the endpoint answers, takes the credentials and gives answers that can be
+// read: for those who want to fail early and for readiness probes. It makes no
+// call where the endpoint has judged a token within the last minute.
+func (v *IntrospectionVerifier) Check(ctx context.Context) error {
+	if v == nil || v.calls == nil {
+		return errIntrospectionNotBuilt
+	}
+	if v.calls.gate.answeredSince(time.Now().Add(-time.Minute)) {
+		return nil
+	}
+	if err := v.probe(ctx); err != nil {
+		return fmt.Errorf("middleware: introspection at %s: %w", v.cfg.Issuer, err)
+	}
+	return nil
+}
+
+// Close ends calls under way and frees what the verifier holds. Answers that
+// are remembered still serve. It may be called more than once.
+func (v *IntrospectionVerifier) Close() error {
+	if v == nil || v.calls == nil {
+		return nil
+	}
+	err := v.calls.close()
+	if v.metadata != nil {
+		err = errors.Join(err, v.metadata.Close())
+	}
+	if v.keys != nil {
+		err = errors.Join(err, v.keys.Close())
+	}
+	if v.cfg.HTTPClient == nil || v.cfg.HTTPClient.Transport == nil {
+		v.client.CloseIdleConnections()
+	}
+	return err
+}
+
+// Forget drops what is remembered of a token: the next request that carries it
+// makes the verifier ask again. It is for an app that has just revoked it.
+func (v *IntrospectionVerifier) Forget(token string) {
+	if v == nil || v.active == nil || len(token) > maxAccessToken {
+		return
+	}
+	key := keyOf(token)
+	v.calls.forget(&key)
+	v.active.remove(&key)
+	v.refusals.remove(&key)
+}
+
+// ForgetIf drops what is remembered of the active tokens whose identity
+// matches, and whatever is being asked at the moment: those of a session, when
+// its sid is logged out, or of a subject. The function must be quick and call
+// no method of the verifier.
+func (v *IntrospectionVerifier) ForgetIf(match func(*oidckit.Identity) bool) {
+	if v == nil || v.active == nil {
+		return
+	}
+	v.calls.forget(nil)
+	v.active.removeIf(match)
+}
+
+func (v *IntrospectionVerifier) reports() (zerolog.Logger, oidckit.EventSink) {
+	if v == nil {
+		return zerolog.Logger{}, nil
+	}
+	return v.cfg.Logger, v.cfg.Events
+}
+
+// Verify asks the issuer whether a token is active and for whom, or remembers
+// what it was told. The token's lifetime is checked each time.
+//
+// An error that matches oidckit.InvalidToken wraps a *TokenError; any other
+// one says that the token could not be checked.
+func (v *IntrospectionVerifier) Verify(ctx context.Context, token string) (*oidckit.Identity, error) {
+	if v == nil || v.calls == nil {
+		return nil, errIntrospectionNotBuilt
+	}
+	id, err := v.verify(ctx, token)
+	if err != nil {
+		return nil, refuse(ctx, v, v.cfg.Issuer, err)
+	}
+	return id, nil
+}
+
+func (v *IntrospectionVerifier) verify(ctx context.Context, token string) (*oidckit.Identity, error) {
+	// RFC 6750 §2.1: what is no b64token never goes upstream
+	if len(token) > maxAccessToken || !isB64Token(token) {
+		return nil, &TokenError{Claim: "token", Reason: "is no access token (RFC 6750)"}
+	}
+	now := time.Now()
+	key := keyOf(token)
+	answer := v.remembered(&key, now.Sub(v.started))
+	if answer == nil {
+		var err error
+		// Without a cache, an answer to an earlier question will not do.
+		if answer, err = v.lookup(ctx, &key, token, !v.cfg.DisableCache); err != nil {
+			return nil, fmt.Errorf("introspection at %s: %w", v.cfg.Issuer, err)
+		}
+		now = time.Now()
+	}
+	if answer.refusal != nil {
+		return nil, answer.refusal
+	}
+	if refusal := answer.lifetime.check(now.Unix(), v.leeway); refusal != nil {
+		return nil, refusal
+	}
+	return answer.identity, nil
+}
+
+func (v *IntrospectionVerifier) remembered(key *answerKey, now time.Duration) *introspected {
+	if v.active == nil {
+		return nil
+	}
+	if answer := v.active.get(key, now); answer != nil {
+		return answer
+	}
+	return v.refusals.get(key, now)
+}
+
+// remember keeps an answer from when it was asked for: what the issuer has
+// changed since then is not in it.
+func (v *IntrospectionVerifier) remember(key *answerKey, answer *introspected, asked time.Duration) {
+	switch {
+	case answer.identity != nil:
+		v.refusals.remove(key)
+		v.active.put(key, answer, asked+v.cfg.MaxAge)
+	default:
+		v.active.remove(key)
+		if !answer.transient {
+			v.refusals.put(key, answer, asked+v.cfg.RefusalMaxAge)
+		}
+	}
+}

@@ -30,10 +30,11 @@ type watcher struct {
 	told    strings.Builder
 	errors  []string
 	events  []oidckit.Event
+	cookies map[string]bool
 }
 
 func newWatcher(t *testing.T) *watcher {
-	w := &watcher{secrets: map[string]string{}}
+	w := &watcher{secrets: map[string]string{}, cookies: map[string]bool{}}
 	for _, s := range []string{"web-secret", "other-secret", "machine-secret", aliceHash} {
 		w.secrets[s] = "client secret or hash"
 	}
@@ -110,6 +111,18 @@ func (w *watcher) last(name oidckit.EventName) (oidckit.Event, bool) {
 		}
 	}
 	return oidckit.Event{}, false
+}
+
+// cookieName returns the name of the only cookie that was ever set, "" before.
+func (w *watcher) cookieName() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name := range w.cookies {
+		if len(w.cookies) == 1 {
+			return name
+		}
+	}
+	return ""
 }
 
 // log returns what was logged so far.
@@ -190,6 +203,7 @@ func (w *watcher) noteRequest(r *http.Request, body string) {
 func (w *watcher) noteResponse(res *http.Response, body []byte) {
 	for _, c := range res.Cookies() {
 		w.note("cookie", c.Value)
+		w.cookies[c.Name] = true
 	}
 	if u, err := url.Parse(res.Header.Get("Location")); err == nil {
 		w.noteAll(u.Query())

@@ -84,12 +84,16 @@ func available(t *testing.T, set opstore.Set) {
 // it, whoever is migrating.
 func TestSlowMigration(t *testing.T) {
 	d := sqliteDatabase(t)
-	blocker := d.connect(t)
-	conn, err := blocker.Conn(t.Context())
+	conn, err := d.connect(t).Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	// A file that has been written to: the driver sets up connections to a new
+	// one without asking how long it may wait for the lock.
+	if _, err := conn.ExecContext(t.Context(), "CREATE TABLE other (id TEXT)"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}

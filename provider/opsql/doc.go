@@ -27,8 +27,10 @@
 //
 //	file:PATH?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)
 //
-// busy_timeout makes writers wait for each other instead of failing. WAL lets
-// readers go on while one writes. synchronous=FULL costs a disk flush for each
+// Writers of one Store wait for each other for as long as their contexts let
+// them; busy_timeout is for writers of other processes, and some releases of
+// the driver wait that long whatever the context says. WAL lets readers go on
+// while one writes. synchronous=FULL costs a disk flush for each
 // write and is what keeps a spent code spent after a power cut; NORMAL survives
 // the death of the process only. The file holds sealed keys and hashes of
 // tokens, but also names of people: its mode should be 0600. Do not use

@@ -83,38 +83,32 @@ func available(t *testing.T, set opstore.Set) {
 // TestSlowMigration shows that a caller waits no longer than its context lets
 // it, whoever is migrating.
 func TestSlowMigration(t *testing.T) {
-	d := sqliteDatabase(t)
-	conn, err := d.connect(t).Conn(t.Context())
+	d := postgresDatabase(t)
+	other, err := d.connect(t).BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	// A file that has been written to: the driver sets up connections to a new
-	// one without asking how long it may wait for the lock.
-	if _, err := conn.ExecContext(t.Context(), "CREATE TABLE other (id TEXT)"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+	defer other.Rollback()
+	// Another replica has begun to make the tables.
+	if _, err := other.ExecContext(t.Context(), "CREATE TABLE oidckit_schema (component TEXT PRIMARY KEY, version BIGINT NOT NULL, oldest BIGINT NOT NULL)"); err != nil {
 		t.Fatal(err)
 	}
 	set := d.replica(t).Open("https://op.example")
-	leader, release := context.WithCancel(t.Context())
-	led := make(chan error, 1)
+	patient := make(chan error, 1)
 	go func() {
-		_, err := set.Keys.Keys(leader)
-		led <- err
+		_, err := set.Keys.Keys(t.Context())
+		patient <- err
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if _, err := set.Keys.Keys(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a caller during a slow migration: got error %v, want %v", err, context.DeadlineExceeded)
 	}
-	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+	if err := other.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	defer release()
-	if err := <-led; err != nil {
-		t.Errorf("the caller who migrates: %v", err)
+	if err := <-patient; err != nil {
+		t.Errorf("a caller with time to wait: %v", err)
 	}
 }
 

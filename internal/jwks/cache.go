@@ -43,6 +43,8 @@ const (
 
 	// fetchTimeout is what one fetch may take, discovery included.
 	fetchTimeout = 10 * time.Second
+	// hangGrace is how long a fetch whose time is over may take to say so.
+	hangGrace = 100 * time.Millisecond
 	// coldWait is how long a request waits for the first keys, lookupWait how
 	// long for a fetch that may bring its kid.
 	coldWait   = 5 * time.Second
@@ -51,13 +53,18 @@ const (
 	maxWaiting = 256
 	// unknownInterval is the least time between fetches for unknown kids.
 	unknownInterval = time.Second
+	// fruitlessWait is for how long nobody waits with an unknown kid after a
+	// fetch for one that brought nothing new: strangers are at it, and a key
+	// that does come is taken as soon as it is there.
+	fruitlessWait = 30 * time.Second
 	maxBackoff      = 16 * time.Second
 )
 
 // Config is how a Cache gets its keys and for how long it trusts them.
 type Config struct {
 	// Fetch returns the issuer's JWK set. It must bound its answer and end
-	// when its context does, which is never the one of a request. Required.
+	// when its context does, which is never the one of a request. One that does
+	// not end is not waited for, and not called again until it does. Required.
 	Fetch func(ctx context.Context) ([]byte, error)
 	// SoftLifetime is the age at which keys are refreshed while they are
 	// served; a key that the issuer withdraws is refused after this time while
@@ -97,6 +104,8 @@ type Cache struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
+	// asking says that a call of Fetch has not returned.
+	asking atomic.Bool
 
 	current atomic.Pointer[snapshot]
 	// due is the time since started until which current may be read without
@@ -113,7 +122,9 @@ type Cache struct {
 	// unknownAt is when a fetch for an unknown kid was last started: a budget
 	// of its own, so that such kids never delay a fetch that is due.
 	unknownAt time.Time
-	waiting   int
+	// fruitlessAt is when a fetch for an unknown kid last brought nothing new.
+	fruitlessAt time.Time
+	waiting     int
 	absent    absences
 }
 

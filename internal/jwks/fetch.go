@@ -2,6 +2,7 @@ package jwks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,7 +16,15 @@ type fetch struct {
 	err  error
 	// slow is set, under Cache.mu, once somebody has waited in vain.
 	slow bool
+	// unknown says, under Cache.mu, that it is for an unknown kid, and kid which.
+	unknown bool
+	kid     string
 }
+
+var (
+	errHangs = errors.New("the fetch before has not ended yet")
+	errPanic = errors.New("the fetch panicked")
+)
 
 // start begins a fetch. Its caller holds mu and has seen that none is running
 // and that the cache is open.
@@ -49,7 +58,7 @@ func (c *Cache) run(f *fetch) {
 		f.err = err
 		c.failed(err)
 	} else {
-		c.publish(set, asked)
+		c.conclude(f, c.publish(set, asked))
 	}
 	after := report{snapshot: c.current.Load(), failures: c.failures}
 	closed := c.closed
@@ -61,8 +70,22 @@ func (c *Cache) run(f *fetch) {
 	}
 }
 
+// conclude notes what a fetch for an unknown kid did not bring. Its caller
+// holds mu.
+func (c *Cache) conclude(f *fetch, changed bool) {
+	now := time.Now()
+	if changed {
+		c.fruitlessAt = time.Time{}
+	} else if f.unknown {
+		c.fruitlessAt = now
+	}
+	if f.unknown && !c.current.Load().kids[f.kid] {
+		c.absent.add(f.kid, now)
+	}
+}
+
 func (c *Cache) load(ctx context.Context) (*keySet, int, error) {
-	data, err := c.config.Fetch(ctx)
+	data, err := c.ask(ctx)
 	if err != nil {
 		return nil, 0, fmt.Errorf("jwks: fetching keys: %w", err)
 	}
@@ -78,6 +101,49 @@ func (c *Cache) load(ctx context.Context) (*keySet, int, error) {
 	return set, bad + unfit, err
 }
 
+type answer struct {
+	data []byte
+	err  error
+}
+
+// ask calls Fetch and leaves it alone where it does not end with its context,
+// as a transport of the app's may: neither requests nor Close hang with it.
+// While it does, there is no other call.
+func (c *Cache) ask(ctx context.Context) ([]byte, error) {
+	if !c.asking.CompareAndSwap(false, true) {
+		return nil, errHangs
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		defer c.asking.Store(false)
+		answers <- c.call(ctx)
+	}()
+	select {
+	case a := <-answers:
+		return a.data, a.err
+	case <-ctx.Done():
+	}
+	// One that ends with its context has a better error to tell.
+	timer := time.NewTimer(hangGrace)
+	defer timer.Stop()
+	select {
+	case a := <-answers:
+		return a.data, a.err
+	case <-timer.C:
+		return nil, ctx.Err()
+	}
+}
+
+func (c *Cache) call(ctx context.Context) (a answer) {
+	defer func() {
+		if recover() != nil {
+			a = answer{err: errPanic}
+		}
+	}()
+	a.data, a.err = c.config.Fetch(ctx)
+	return a
+}
+
 // failed keeps the keys there are and doubles the time to the next attempt.
 func (c *Cache) failed(err error) {
 	now := time.Now()
@@ -89,19 +155,23 @@ func (c *Cache) failed(err error) {
 	}
 }
 
-// publish makes a set the current one. Its age counts from when it was asked
-// for: what the issuer changed after that is not in it.
-func (c *Cache) publish(set *keySet, asked time.Time) {
+// publish makes a set the current one, and reports whether it is another one.
+// Its age counts from when it was asked for: what the issuer changed after that
+// is not in it.
+func (c *Cache) publish(set *keySet, asked time.Time) (changed bool) {
 	s := &snapshot{keySet: set, fetched: asked, generation: 1}
-	if previous := c.current.Load(); previous != nil {
+	previous := c.current.Load()
+	changed = previous == nil || !set.equal(previous.keySet)
+	if previous != nil {
 		s.generation = previous.generation
-		if !set.equal(previous.keySet) {
+		if changed {
 			s.generation++
 		}
 	}
 	c.failures, c.lastErr, c.retryAt = 0, nil, time.Time{}
 	c.current.Store(s)
 	c.setDue(asked.Add(c.refreshAge()))
+	return changed
 }
 
 type report struct {

@@ -21,6 +21,7 @@ const (
 func inBubble(t *testing.T, test func(t *testing.T, i *issuer, c *Cache)) {
 	publicKey(t, "ES256", "a")
 	publicKey(t, "ES256", "b")
+	publicKey(t, "ES256", "c")
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{}
 		i.publish(t, es256(t, "a"))
@@ -280,7 +281,56 @@ func TestRepeatedUnknownKeyIDBacksOff(t *testing.T) {
 		i.publish(t, es256(t, "a"), es256(t, "b"))
 		// another kid's fetch brings it: the negative entry must not hide it
 		wantErr(t, c, "other", ErrUnknownKey)
+		synctest.Wait()
 		wantKey(t, c, "b")
+	})
+}
+
+// For a while after a fetch that brought nothing nobody waits, whatever the
+// kid, and fetches go on behind the requests.
+func TestNobodyWaitsAfterAFruitlessFetch(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		const answers = 400 * time.Millisecond
+		i.slow(answers)
+		begin := time.Now()
+		wantErr(t, c, "bogus", ErrUnknownKey)
+		if d := time.Since(begin); d != answers {
+			t.Errorf("the first one waited %v", d)
+		}
+		before := i.fetched()
+		begin = time.Now()
+		for n := range 1000 {
+			asked := time.Now()
+			wantErr(t, c, "bogus-"+strconv.Itoa(n), ErrUnknownKey)
+			if d := time.Since(asked); d != 0 {
+				t.Fatalf("the %dth waited %v", n, d)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if n, most := i.fetched()-before, int(time.Since(begin)/time.Second); n > most || n < most/2 {
+			t.Errorf("%d fetches in %d seconds", n, most)
+		}
+		// a key that does come ends it
+		i.publish(t, es256(t, "a"), es256(t, "b"))
+		for {
+			if _, err := c.Key(t.Context(), "b", "ES256"); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		i.slow(answers)
+		time.Sleep(2 * time.Second)
+		asked := time.Now()
+		wantErr(t, c, "bogus again", ErrUnknownKey)
+		if d := time.Since(asked); d != answers {
+			t.Errorf("waited %v", d)
+		}
+		// and so does time
+		time.Sleep(fruitlessWait)
+		i.publish(t, es256(t, "a"), es256(t, "b"), es256(t, "c"))
+		i.slow(answers)
+		wantKey(t, c, "c")
 	})
 }
 

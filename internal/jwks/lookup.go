@@ -131,7 +131,6 @@ func (c *Cache) lookupUnknown(ctx context.Context, r ref, s *snapshot, now time.
 		}
 		now = time.Now()
 		if !joined {
-			c.absent.add(r.kid, now)
 			c.mu.Unlock()
 			return nil, ErrUnknownKey
 		}
@@ -158,9 +157,11 @@ func (c *Cache) fetchFor(kid string, now time.Time) (f *fetch, joined bool, err 
 			return nil, false, unavailable(c.lastErr)
 		}
 		c.unknownAt = now
+		f.unknown, f.kid = true, kid
 	}
-	// nobody waits on a source that has just failed, and few on one that is slow
-	if failing {
+	// nobody waits on a source that has just failed or had nothing to tell, and
+	// few on one that is slow
+	if failing || !c.fruitlessAt.IsZero() && now.Sub(c.fruitlessAt) < fruitlessWait {
 		return nil, false, refusal
 	}
 	if c.waiting >= maxWaiting {

@@ -1,0 +1,152 @@
+// Command webapp is a web app that people log in to: a relying party of its
+// own process.
+//
+//	go run ./examples/webapp
+//	go run ./examples/webapp -base-url https://app.example.com -issuer https://login.example.com -client-id webapp -client-secret … -db sqlite:webapp.db
+//
+// Without a flag it fits the example issuer. settings.go is what can be set,
+// app.go is what an app of one's own would be.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/oidckit/oidckit/handlers"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it returns the exit status, 2 where nothing
+// was started.
+func run(ctx context.Context, args []string, env func(string) (string, bool), stdout, stderr io.Writer) int {
+	s, settingsErr := parseSettings(args, env, stdout)
+	if errors.Is(settingsErr, flag.ErrHelp) {
+		return 0
+	}
+	logger := zerolog.New(stderr).With().Timestamp().Logger()
+	listener, listenErr := net.Listen("tcp", s.addr)
+	if listenErr != nil {
+		listenErr = fmt.Errorf("-addr: %w", listenErr)
+	} else {
+		defer listener.Close()
+		s.resolve(listener.Addr())
+	}
+	w, setUpErr := newWebapp(s, logger)
+	defer w.Close()
+	// Every problem is named before anything is started or written.
+	err := errors.Join(settingsErr, listenErr, setUpErr)
+	if err == nil {
+		err = errors.Join(s.secretFile.save(), s.createDatabase())
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "webapp: "+strings.ReplaceAll(err.Error(), "\n", "; "))
+		return 2
+	}
+	fmt.Fprintf(stdout, "app: %s\nissuer: %s\n", s.baseURL, s.issuer)
+	if err := serve(ctx, listener, w.handler()); err != nil {
+		fmt.Fprintln(stderr, "webapp: "+err.Error())
+		return 1
+	}
+	return 0
+}
+
+// webapp is the program, put together.
+type webapp struct {
+	stores   *stores
+	sessions *handlers.Sessions
+	rp       *handlers.RelyingParty
+	base     string
+	prefix   string
+}
+
+// newWebapp returns what has been made, for Close, even beside an error.
+func newWebapp(s *settings, logger zerolog.Logger) (*webapp, error) {
+	w := &webapp{base: s.basePath(), prefix: s.prefix}
+	var err error
+	if w.stores, err = openStores(s, logger); err != nil {
+		return w, err
+	}
+	w.sessions, err = handlers.NewSessions(handlers.SessionConfig{
+		Secrets: s.secrets, Store: w.stores.set, SCSStore: w.stores.redis, BaseURL: s.baseURL, Logger: logger,
+	})
+	if err != nil {
+		return w, asFlags(err)
+	}
+	w.rp, err = handlers.NewRelyingParty(handlers.Config{
+		Issuer:       s.issuer,
+		ClientID:     s.clientID,
+		ClientSecret: s.clientSecret,
+		BaseURL:      s.baseURL,
+		Prefix:       s.prefix,
+		Scopes:       strings.Fields(s.scopes),
+		Resource:     s.resource,
+		Sessions:     w.sessions,
+		HTTPClient:   s.client,
+		Logger:       logger,
+	})
+	return w, asFlags(err)
+}
+
+// asFlags tells a problem of a config in the words of the command line.
+func asFlags(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := strings.NewReplacer(
+		"SessionConfig.BaseURL ", "-base-url: ", "Config.Issuer ", "-issuer: ", "Config.ClientID ", "-client-id: ",
+		"Config.ClientSecret ", "-client-secret: ", "Config.BaseURL ", "-base-url: ", "Config.Prefix ", "-prefix: ",
+		"Config.Scopes ", "-scopes: ", "Config.Resource ", "-resource: ",
+	).Replace(err.Error())
+	return errors.New(text)
+}
+
+// Close ends what runs in the background and closes the stores, in that order.
+func (w *webapp) Close() error {
+	var errs []error
+	if w.rp != nil {
+		errs = append(errs, w.rp.Close())
+	}
+	if w.stores != nil {
+		errs = append(errs, w.stores.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// serve runs until ctx ends, then lets requests under way finish.
+func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(ctx)
+}

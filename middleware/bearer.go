@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -19,7 +18,6 @@ const maxAccessToken = 16 << 10
 var (
 	errTokenTooLong = oidckit.NewError(oidckit.InvalidToken, "the access token is not valid")
 	errNoVerifier   = errors.New("middleware: Bearer has no Verifier")
-	errBound        = oidckit.NewError(oidckit.InvalidToken, "the access token is bound to a key and came without its proof")
 	errNoIdentity   = errors.New("middleware: the Verifier returned neither identity nor error")
 )
 
@@ -31,6 +29,30 @@ type Bearer struct {
 	// Realm names the protected space in challenges (RFC 9110 §11.5); default
 	// "api".
 	Realm string
+	// ResourceMetadata is the URL of the API's metadata, which challenges then
+	// name, so that a client finds out where to get a token (RFC 9728 §5.1):
+	// ResourceMetadata.URL, for one.
+	ResourceMetadata string
+	// Optional lets requests without a token through, with no identity in the
+	// context. A token that is bad is refused all the same. The answers vary
+	// by Authorization, and say so to caches.
+	Optional bool
+	// AllowFormToken takes a token from the parameter access_token of a form,
+	// too (RFC 6750 §2.2): of a POST, PUT or PATCH with a body of up to 64 KiB,
+	// which the handler can still read.
+	AllowFormToken bool
+	// AllowQueryToken takes a token from the parameter access_token of the
+	// query, too. Such a token ends up in logs, histories and Referer headers,
+	// which is why RFC 9700 §4.3.2 forbids it: it is for clients that can send
+	// no header, such as a browser's WebSocket. Answers get Cache-Control:
+	// private (RFC 6750 §2.3).
+	AllowQueryToken bool
+	// DPoP takes tokens that are bound to a key of the client's (RFC 9449). Nil
+	// refuses them.
+	DPoP *DPoP
+	// MTLS takes tokens that are bound to a certificate of the client's
+	// (RFC 8705). Nil refuses them.
+	MTLS *MTLS
 	// Logger gets a line for each request that is refused, but for one without
 	// a token, and for each whose token could not be checked. What a verifier
 	// of this package has logged is not logged again. The zero value is
@@ -49,7 +71,8 @@ type reporter interface {
 // token's identity in the context. It logs and reports where the verifier
 // does. Requests without a token get 401 with a bare challenge, bad tokens 401
 // invalid_token, malformed requests 400 invalid_request, and tokens that could
-// not be checked 503 with Retry-After (RFC 6750 §3).
+// not be checked 503 with Retry-After (RFC 6750 §3). Tokens that are bound to a
+// key are refused: see Bearer.DPoP and Bearer.MTLS.
 func RequireBearer(v Verifier) func(http.Handler) http.Handler {
 	b := Bearer{Verifier: v}
 	if rep, ok := v.(reporter); ok {
@@ -59,11 +82,18 @@ func RequireBearer(v Verifier) func(http.Handler) http.Handler {
 }
 
 // Require guards next as RequireBearer does.
-func (b Bearer) Require(next http.Handler) http.Handler {
+func (b Bearer) Require(next http.Handler) http.Handler { return b.guard(next) }
+
+func (b Bearer) guard(next http.Handler) *bearerGuard {
 	if b.Realm == "" {
 		b.Realm = defaultRealm
 	}
-	return &bearerGuard{Bearer: b, next: next, answers: challengeWriter{realm: b.Realm}}
+	return &bearerGuard{
+		Bearer:    b,
+		next:      next,
+		answers:   challengeWriter{realm: b.Realm, metadata: b.ResourceMetadata, dpop: b.DPoP},
+		onlyBound: b.DPoP.required() || b.MTLS.required(),
+	}
 }
 
 // bearerGuard is one guarded handler, and the Challenger of the guards behind
@@ -72,93 +102,108 @@ type bearerGuard struct {
 	Bearer
 	next    http.Handler
 	answers challengeWriter
+	// onlyBound says that plain bearer tokens are refused.
+	onlyBound bool
 }
 
 // ServeHTTP implements http.Handler.
 func (g *bearerGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if g.Verifier == nil {
-		g.refuse(w, r, wire.Unavailable(errNoVerifier), nil)
+	c, bad := g.credentials(r)
+	g.serve(w, r, c, bad)
+}
+
+// serve judges a request by its credentials.
+func (g *bearerGuard) serve(w http.ResponseWriter, r *http.Request, c credentials, bad *oidckit.Error) {
+	switch {
+	case g.Verifier == nil:
+		g.refuse(w, r, wire.Unavailable(errNoVerifier), c.scheme, nil)
+	case bad != nil:
+		g.refuse(w, r, bad, c.scheme, nil)
+	case c.token != "":
+		g.serveToken(w, r, c)
+	case g.Optional && c.scheme != schemeDPoP:
+		g.serveNobody(w, r, g)
+	default:
+		g.answers.bare(w, r, nil)
+	}
+}
+
+// serveNobody lets a request without a token through. Who then asks for an
+// identity is answered by ch.
+func (g *bearerGuard) serveNobody(w http.ResponseWriter, r *http.Request, ch oidckit.Challenger) {
+	// RFC 9111 §4.1: or a cache would answer who has a token with this
+	w.Header().Add("Vary", "Authorization")
+	g.next.ServeHTTP(w, r.WithContext(oidckit.ContextWithChallenger(r.Context(), nil, ch)))
+}
+
+func (g *bearerGuard) serveToken(w http.ResponseWriter, r *http.Request, c credentials) {
+	if len(c.token) > maxAccessToken {
+		g.refuse(w, r, errTokenTooLong, c.scheme, nil)
 		return
 	}
-	token, bad := bearerToken(r)
-	if bad != nil {
-		g.refuse(w, r, bad, nil)
-		return
-	}
-	if token == "" {
-		g.answers.bare(w)
-		return
-	}
-	if len(token) > maxAccessToken {
-		g.refuse(w, r, errTokenTooLong, nil)
-		return
-	}
-	id, err := g.Verifier.Verify(r.Context(), token)
+	id, err := g.Verifier.Verify(r.Context(), c.token)
 	if err == nil && id == nil {
 		err = errNoIdentity
 	}
 	if err != nil {
-		g.refuseToken(w, r, err)
+		g.refuse(w, r, refusalOf(err), c.scheme, nil)
 		return
 	}
-	// RFC 7800 §3: a bound token is no bearer token
-	if id.Confirmation != nil {
-		g.refuse(w, r, errBound, id)
-		return
+	// RFC 7800 §3: only a token that is bound to nothing is a bearer token
+	if id.Confirmation != nil || c.scheme == schemeDPoP || g.onlyBound {
+		if e := g.checkBinding(w, r, c, id); e != nil {
+			g.refuse(w, r, e, c.scheme, id)
+			return
+		}
+	}
+	switch {
+	case c.inQuery:
+		// RFC 6750 §2.3
+		w.Header()["Cache-Control"] = privateValue
+	case g.Optional:
+		w.Header().Add("Vary", "Authorization")
 	}
 	g.next.ServeHTTP(w, r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g)))
 }
 
-// refuseToken answers what a verifier has refused or could not judge. Codes
-// that are no answer to a token count as the latter.
-func (g *bearerGuard) refuseToken(w http.ResponseWriter, r *http.Request, err error) {
+var privateValue = []string{"private"}
+
+// refusalOf makes the answer to a token of what a verifier has said. Codes
+// that are no answer to a token mean that it could not be judged.
+func refusalOf(err error) *oidckit.Error {
 	e, ok := errors.AsType[*oidckit.Error](err)
 	switch {
 	case !ok && errors.Is(err, oidckit.InvalidToken):
-		e = errTokenTooLong.WithCause(err)
+		return errTokenTooLong.WithCause(err)
 	case !ok:
-		e = wire.Unavailable(err)
-	case e.Code == oidckit.InvalidToken:
-		e = e.WithStatus(http.StatusUnauthorized)
-	case e.Code == oidckit.InsufficientScope:
-		e = e.WithStatus(http.StatusForbidden)
-	case e.Code == oidckit.TemporarilyUnavailable:
-		e = e.WithStatus(http.StatusServiceUnavailable)
-	default:
-		e = wire.Unavailable(err)
+		return wire.Unavailable(err)
 	}
-	g.refuse(w, r, e, nil)
+	switch e.Code {
+	case oidckit.InvalidToken, oidckit.InvalidDPoPProof, oidckit.UseDPoPNonce:
+		return e.WithStatus(http.StatusUnauthorized)
+	case oidckit.InsufficientScope:
+		return e.WithStatus(http.StatusForbidden)
+	case oidckit.TemporarilyUnavailable:
+		return e.WithStatus(http.StatusServiceUnavailable)
+	}
+	return wire.Unavailable(err)
 }
 
 // Challenge implements oidckit.Challenger: RFC 6750 §3.1, RFC 9470 §3.
 func (g *bearerGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
+	id, ok := oidckit.IdentityFromContext(r.Context())
+	if !ok {
+		g.answers.bare(w, r, c.Scope)
+		return
+	}
 	if c.Err == nil {
 		c.Err = errInsufficientScope
 	}
-	id, _ := oidckit.IdentityFromContext(r.Context())
 	g.report(r.Context(), c.Err, id)
-	g.answers.write(w, r, c)
+	g.answers.write(w, r, c, schemeOf(id))
 }
 
-func (g *bearerGuard) refuse(w http.ResponseWriter, r *http.Request, e *oidckit.Error, id *oidckit.Identity) {
+func (g *bearerGuard) refuse(w http.ResponseWriter, r *http.Request, e *oidckit.Error, used scheme, id *oidckit.Identity) {
 	g.report(r.Context(), e, id)
-	g.answers.write(w, r, oidckit.Challenge{Err: e})
-}
-
-func (g *bearerGuard) report(ctx context.Context, e *oidckit.Error, id *oidckit.Identity) {
-	before, ok := errors.AsType[*reportedError](e)
-	if !ok || !before.logged {
-		wire.Log(g.Logger, "bearer", e)
-	}
-	if ok && before.sent {
-		return
-	}
-	event := oidckit.Event{Name: oidckit.EventTokenRefused, Err: e}
-	if e.HTTPStatus() >= http.StatusInternalServerError {
-		event.Name = oidckit.EventTokenUnchecked
-	}
-	if id != nil {
-		event.Issuer, event.Subject, event.ClientID, event.SessionID = id.Issuer, id.Subject, id.ClientID, id.SessionID
-	}
-	g.Events.Send(ctx, event)
+	g.answers.write(w, r, oidckit.Challenge{Err: e}, used)
 }

@@ -1,18 +1,11 @@
 package middleware
 
 import (
-	"bytes"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/oidckit/oidckit"
 )
-
-// maxFormPeek is how much of a form is searched for a second token, in bytes.
-const maxFormPeek = 64 << 10
 
 // tokenParam is the name of the parameter of RFC 6750 §2.2 and §2.3.
 const tokenParam = "access_token"
@@ -23,51 +16,87 @@ var (
 	errHeaderSyntax   = oidckit.NewError(oidckit.InvalidRequest, "malformed Authorization header")
 )
 
-// bearerToken returns the token of the Authorization header, "" where the
-// request carries none. A token in query or body is never taken (RFC 9700
-// §4.3.2), but beside one in the header it makes the request invalid.
-func bearerToken(r *http.Request) (string, *oidckit.Error) {
-	values := r.Header["Authorization"]
-	if len(values) == 0 {
-		return "", nil
+// scheme is how a request authenticates.
+type scheme uint8
+
+const (
+	// schemeNone is also a scheme that is none of the guard's business.
+	schemeNone scheme = iota
+	schemeBearer
+	schemeDPoP
+)
+
+// schemeOf returns the scheme under which an identity's token was sent.
+func schemeOf(id *oidckit.Identity) scheme {
+	if id.Confirmation != nil && id.Confirmation.JWKThumbprint != "" {
+		return schemeDPoP
 	}
+	return schemeBearer
+}
+
+// credentials are what a request brings; token is empty where it brings none.
+type credentials struct {
+	token   string
+	scheme  scheme
+	inQuery bool
+}
+
+// credentials returns the token of the Authorization header, or of another
+// place where that is allowed. A token in two places makes the request
+// invalid, allowed or not.
+func (b *Bearer) credentials(r *http.Request) (credentials, *oidckit.Error) {
+	values := r.Header["Authorization"]
 	// RFC 6750 §3.1: the client MUST NOT use more than one method
 	if len(values) > 1 {
-		return "", errSeveralHeaders
+		return credentials{scheme: schemeBearer}, errSeveralHeaders
 	}
-	token, bearer, ok := parseAuthorization(values[0])
-	switch {
-	case !bearer:
-		return "", nil
-	case !ok:
-		return "", errHeaderSyntax
-	case hasParam(r.URL.RawQuery, tokenParam) || formHasToken(r):
-		return "", errSeveralWays
+	if len(values) == 1 {
+		c, ok := parseAuthorization(values[0])
+		switch {
+		case c.scheme == schemeNone:
+		case c.scheme == schemeDPoP && b.DPoP == nil:
+			return credentials{scheme: schemeDPoP}, nil
+		case !ok:
+			return credentials{scheme: c.scheme}, errHeaderSyntax
+		case hasParam(r.URL.RawQuery, tokenParam) || formHasToken(r):
+			return credentials{scheme: c.scheme}, errSeveralWays
+		default:
+			return c, nil
+		}
 	}
-	return token, nil
+	if b.AllowFormToken || b.AllowQueryToken {
+		return b.parameterCredentials(r, len(values) > 0)
+	}
+	return credentials{}, nil
 }
 
-// parseAuthorization reads a header's value. bearer says that the scheme is
-// Bearer, ok that a token follows as RFC 6750 §2.1 has it: one space, then
-// b64token.
-func parseAuthorization(value string) (token string, bearer, ok bool) {
-	const scheme = "Bearer"
+// parseAuthorization reads a header's value. ok says that a token follows the
+// scheme as RFC 6750 §2.1 and RFC 9449 §7.1 have it: one space, then b64token
+// or token68, which are the same.
+func parseAuthorization(value string) (c credentials, ok bool) {
+	end := 0
+	for end < len(value) && isTokenChar(value[end]) {
+		end++
+	}
 	// RFC 9110 §11.1: the scheme is case-insensitive
-	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
-		return "", false, false
+	switch name := value[:end]; {
+	case strings.EqualFold(name, "Bearer"):
+		c.scheme = schemeBearer
+	case strings.EqualFold(name, "DPoP"):
+		c.scheme = schemeDPoP
+	default:
+		return c, false
 	}
-	rest := value[len(scheme):]
-	if rest == "" {
-		return "", true, false
+	rest := value[end:]
+	if len(rest) < 2 || rest[0] != ' ' || !isB64Token(rest[1:]) {
+		return c, false
 	}
-	if rest[0] != ' ' {
-		return "", !isTokenChar(rest[0]), false
-	}
-	return rest[1:], true, isB64Token(rest[1:])
+	c.token = rest[1:]
+	return c, true
 }
 
-// isTokenChar reports whether c may continue the name of a scheme, so that
-// "Bearers x" is another scheme and "Bearer,x" a malformed one.
+// isTokenChar implements tchar of RFC 9110 §5.6.2, so that "Bearers x" is
+// another scheme and "Bearer,x" a malformed one.
 func isTokenChar(c byte) bool {
 	return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
@@ -86,49 +115,3 @@ func isB64Token(s string) bool {
 func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
-
-// hasParam reports whether a query or form names a parameter, in whatever
-// spelling a handler would decode.
-func hasParam(raw, name string) bool {
-	for pair := range strings.SplitSeq(raw, "&") {
-		key, _, _ := strings.Cut(pair, "=")
-		if key == name {
-			return true
-		}
-		if strings.IndexByte(key, '%') >= 0 {
-			if decoded, err := url.QueryUnescape(key); err == nil && decoded == name {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// formHasToken looks into the first bytes of a form and puts them back for the
-// handler.
-func formHasToken(r *http.Request) bool {
-	if r.Body == nil || r.Body == http.NoBody || len(r.Header["Content-Type"]) == 0 {
-		return false
-	}
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if mediaType != "application/x-www-form-urlencoded" {
-		return false
-	}
-	head, err := io.ReadAll(io.LimitReader(r.Body, maxFormPeek))
-	rest := io.Reader(r.Body)
-	if err != nil {
-		rest = failedReader{err}
-	}
-	r.Body = &restoredBody{Reader: io.MultiReader(bytes.NewReader(head), rest), Closer: r.Body}
-	return hasParam(string(head), tokenParam)
-}
-
-// restoredBody reads again what was peeked at and closes the original.
-type restoredBody struct {
-	io.Reader
-	io.Closer
-}
-
-type failedReader struct{ err error }
-
-func (f failedReader) Read([]byte) (int, error) { return 0, f.err }

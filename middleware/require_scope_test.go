@@ -83,7 +83,11 @@ func TestRequireScope(t *testing.T) {
 		{"an identity put in by a guard of the app's", middleware.RequireScope("orders:read"), nobody, 403},
 		{"behind a session", middleware.RequireScope("orders:read", "email"), person, 303},
 		{"ATK-341 no guard before", middleware.RequireScope("orders:read"), request, 500},
-		{"ATK-341 a challenger without identity", middleware.RequireScope("orders:read"), absent, 500},
+		{"any of several", middleware.RequireAnyScope("orders:delete", "orders:read"), reader, 200},
+		{"any of several, written as one", middleware.RequireAnyScope("orders:delete orders:read"), reader, 200},
+		{"none of several", middleware.RequireAnyScope("orders:delete", "orders"), reader, 403},
+		{"ATK-341 a challenger without identity", middleware.RequireScope("orders:read"), absent, 303},
+		{"ATK-341 none to choose from", middleware.RequireAnyScope(), reader, 500},
 		{"ATK-341 no scope named", middleware.RequireScope(), reader, 500},
 		{"ATK-341 an empty scope named", middleware.RequireScope(""), reader, 500},
 		{"ATK-341 no scope token", middleware.RequireScope(`a"b`), reader, 500},
@@ -96,7 +100,10 @@ func TestRequireScope(t *testing.T) {
 			}
 		})
 	}
-	if session.asked.Scope.String() != "orders:read email" || session.asked.Err.Code != oidckit.InsufficientScope {
-		t.Errorf("the session's guard was asked for %+v", session.asked)
+	for r, code := range map[*http.Request]oidckit.ErrorCode{person: oidckit.InsufficientScope, absent: oidckit.LoginRequired} {
+		serve(middleware.RequireScope("orders:read", "email")(next), r)
+		if session.asked.Scope.String() != "orders:read email" || session.asked.Err.Code != code {
+			t.Errorf("the session's guard was asked for %+v, want %s", session.asked, code)
+		}
 	}
 }

@@ -1,0 +1,56 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/wire"
+)
+
+var errNoGuard = errSetup("a guard for scopes, claims, roles or authentication without a guard before it that verifies")
+
+// errSetup is the answer of a guard that was not set up as it must be.
+func errSetup(problem string) *oidckit.Error {
+	return oidckit.NewError(oidckit.ServerError, "internal error").WithCause(errors.New("middleware: " + problem))
+}
+
+// require lets requests through whose identity meets a condition, and leaves
+// the refusal to the guard that has verified the identity.
+func require(met func(*oidckit.Identity) bool, lacks oidckit.Challenge) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			id, ok := oidckit.IdentityFromContext(r.Context())
+			if ok && met(id) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			refuseIdentity(w, r, ok, lacks)
+		})
+	}
+}
+
+// refuseIdentity answers a request whose identity lacks something, or which has
+// none because the guard before lets such requests through.
+func refuseIdentity(w http.ResponseWriter, r *http.Request, identified bool, lacks oidckit.Challenge) {
+	ch, ok := oidckit.ChallengerFromContext(r.Context())
+	switch {
+	case ok && !identified:
+		lacks.Err = errLoginRequired
+		ch.Challenge(w, r, lacks)
+	case ok:
+		ch.Challenge(w, r, lacks)
+	case !identified:
+		wire.WriteError(w, r, errNoGuard)
+	default:
+		// A guard that left no Challenger verified nonetheless.
+		challengeWriter{realm: defaultRealm}.write(w, r, lacks, schemeBearer)
+	}
+}
+
+// answer is a handler that refuses every request.
+func answer(e *oidckit.Error) func(http.Handler) http.Handler {
+	return func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { wire.WriteError(w, r, e) })
+	}
+}

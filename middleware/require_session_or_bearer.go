@@ -1,0 +1,61 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/oidckit/oidckit"
+)
+
+// RequireSessionOrBearer guards a route that people open with a session and
+// programs call with an access token. A request with a token is judged by the
+// token alone, however good a session it has besides: a bad token is refused.
+// One without is judged by its session, as RequireAuth does.
+//
+// A request with neither is asked for what fits it: a person who opens a page
+// is sent to log in, everything else gets 401 with the challenge of the bearer
+// guard, and with login_url in the body for scripts of the app's own pages.
+//
+// A session is a cookie, which a browser adds to what other sites send:
+// http.CrossOriginProtection stands before the guard, as before RequireAuth.
+func RequireSessionOrBearer(a SessionAuthenticator, b Bearer) func(http.Handler) http.Handler {
+	session := &sessionGuard{auth: a}
+	return func(next http.Handler) http.Handler {
+		return &sessionOrBearer{session: session, bearer: b.guard(next)}
+	}
+}
+
+type sessionOrBearer struct {
+	session *sessionGuard
+	bearer  *bearerGuard
+}
+
+// ServeHTTP implements http.Handler.
+func (g *sessionOrBearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, bad := g.bearer.credentials(r)
+	if bad != nil || c.token != "" || c.scheme != schemeNone {
+		g.bearer.serve(w, r, c, bad)
+		return
+	}
+	id, err := g.session.authenticate(r)
+	switch {
+	case err == nil:
+		w.Header()["Cache-Control"] = noStoreValue
+		g.bearer.next.ServeHTTP(w, r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g.session)))
+	case !errors.Is(err, oidckit.ErrUnauthenticated):
+		g.session.unavailable(w, r, err)
+	case g.bearer.Optional:
+		w.Header().Add("Vary", "Cookie")
+		g.bearer.serveNobody(w, r, g)
+	default:
+		g.Challenge(w, r, oidckit.Challenge{})
+	}
+}
+
+// Challenge implements oidckit.Challenger for requests without an identity.
+func (g *sessionOrBearer) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
+	if !isNavigation(r) {
+		g.bearer.answers.challenge(w, r, oidckit.Challenge{Scope: c.Scope}, schemeNone)
+	}
+	g.session.login(w, r, oidckit.LoginRequest{ACRValues: c.ACRValues, MaxAge: c.MaxAge}, errLoginRequired)
+}

@@ -134,6 +134,22 @@ func (s *issuerSet) find(iss strictjson.Value) (t *trustedIssuer, tenant string,
 	return nil, "", &TokenError{Claim: "iss", Setting: "Issuers", Reason: fmt.Sprintf("is %s, none of the %d accepted ones", shown(iss), len(s.all))}
 }
 
+// named returns the issuer of a revocation: one whose tokens are accepted.
+func (s *issuerSet) named(issuer string) (string, error) {
+	if issuer == "" && len(s.all) == 1 && s.all[0].template == nil {
+		return s.all[0].name, nil
+	}
+	if s.exact[issuer] != nil {
+		return issuer, nil
+	}
+	for _, t := range s.templates {
+		if _, ok := t.template.tenant(issuer); ok {
+			return issuer, nil
+		}
+	}
+	return "", fmt.Errorf("Issuer %s is none whose tokens are accepted", quote(issuer))
+}
+
 // issuer returns the name that tokens of the issuer have in iss.
 func (t *trustedIssuer) issuer(tenant string) string {
 	if t.template == nil {

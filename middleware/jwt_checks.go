@@ -98,7 +98,7 @@ type lifetime struct{ exp, nbf, iat int64 }
 // check implements RFC 7519 §4.1.4 to §4.1.6, with leeway for clocks.
 func (l *lifetime) check(now, leeway int64) *TokenError {
 	switch {
-	case now-leeway >= l.exp:
+	case l.over(now, leeway):
 		return &TokenError{Claim: claimExp, Reason: fmt.Sprintf("passed %d s ago", now-l.exp), cause: errExpired}
 	case l.nbf > now+leeway:
 		return &TokenError{Claim: "nbf", Reason: fmt.Sprintf("clock_skew: is %d s ahead of this clock", l.nbf-now)}
@@ -107,6 +107,9 @@ func (l *lifetime) check(now, leeway int64) *TokenError {
 	}
 	return nil
 }
+
+// over reports whether the token has expired.
+func (l *lifetime) over(now, leeway int64) bool { return now-leeway >= l.exp }
 
 // quote shows a stranger's value, cut and escaped.
 func quote(s string) string {

@@ -63,6 +63,13 @@ type JWTConfig struct {
 	// one's (RFC 8725 §3.8).
 	Issuers []JWTIssuer
 
+	// TokenCache bounds what is remembered of tokens that were verified. It is
+	// on by default.
+	TokenCache TokenCache
+	// MaxRevocations is how many revocations may be in force at once; default
+	// 100000. See JWTVerifier.Revoke.
+	MaxRevocations int
+
 	// Logger gets a line for each token that is refused, with the reason, and
 	// for each that could not be checked. The zero value is silent.
 	Logger zerolog.Logger

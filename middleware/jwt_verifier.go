@@ -22,6 +22,8 @@ var errNotBuilt = errors.New("middleware: JWTVerifier was not made by NewJWTVeri
 type JWTVerifier struct {
 	cfg     JWTConfig
 	issuers *issuerSet
+	seen    *tokenCache
+	denied  *denyList
 }
 
 var (
@@ -35,9 +37,14 @@ var (
 func NewJWTVerifier(cfg JWTConfig) (*JWTVerifier, error) {
 	var p problems
 	v := &JWTVerifier{cfg: cfg, issuers: newIssuerSet(&cfg, &p)}
+	cfg.TokenCache.validate(&p)
+	if cfg.MaxRevocations < 0 {
+		p.add("MaxRevocations", "is negative")
+	}
 	if err := p.err(); err != nil {
 		return nil, errors.Join(err, v.Close())
 	}
+	v.seen, v.denied = newTokenCache(cfg.TokenCache), newDenyList(cfg.MaxRevocations)
 	return v, nil
 }
 
@@ -75,7 +82,13 @@ func (v *JWTVerifier) Close() error {
 
 // Verify checks a token by RFC 9068 §4: form, issuer, type, algorithm,
 // audience, lifetime and, last, the signature. Nothing of the token is
-// believed, and nothing is fetched for it, unless everything before holds.
+// believed, and nothing is fetched for it, unless everything before holds. Of
+// a token that was verified before, the lifetime, the key, the tenant and the
+// deny list are checked again.
+//
+// A token that is bound to a key (RFC 7800) is not the caller's by being
+// presented: Bearer checks the identity's Confirmation, and who calls Verify
+// on its own has to.
 //
 // An error that matches oidckit.InvalidToken wraps a *TokenError; any other
 // one says that the token could not be checked.
@@ -83,54 +96,70 @@ func (v *JWTVerifier) Verify(ctx context.Context, token string) (*oidckit.Identi
 	if v == nil || v.issuers == nil {
 		return nil, errNotBuilt
 	}
-	id, issuer, err := v.verify(ctx, token, time.Now().Unix())
-	if err != nil {
+	now := time.Now().Unix()
+	if e := v.seen.get(token); e != nil {
+		id, err := v.verifySeen(ctx, e, now)
+		if err != nil {
+			return nil, v.refuse(ctx, e.identity.Issuer, err)
+		}
+		if id != nil {
+			return id, nil
+		}
+	}
+	e := &seenToken{token: token}
+	if issuer, err := v.verify(ctx, e, now); err != nil {
 		return nil, v.refuse(ctx, issuer, err)
 	}
-	return id, nil
+	return e.identity, nil
 }
 
-// verify returns the issuer, where the token names an accepted one, beside an
-// error too.
-func (v *JWTVerifier) verify(ctx context.Context, token string, now int64) (id *oidckit.Identity, issuer string, err error) {
-	jws, err := jose.Parse(token)
+// verify fills in e, and keeps it for the next time. It returns the issuer,
+// where the token names an accepted one, beside an error too.
+func (v *JWTVerifier) verify(ctx context.Context, e *seenToken, now int64) (issuer string, err error) {
+	jws, err := jose.Parse(e.token)
 	if err != nil {
-		return nil, "", &TokenError{Claim: "token", Reason: err.Error(), cause: err}
+		return "", &TokenError{Claim: "token", Reason: err.Error(), cause: err}
 	}
 	var c accessToken
 	if err := c.read(jws.Payload); err != nil {
-		return nil, "", err
+		return "", err
 	}
 	t, tenant, err := v.issuers.find(c.iss)
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	issuer = t.issuer(tenant)
 	if err := t.checkHeader(&jws.Header); err != nil {
-		return nil, issuer, err
+		return issuer, err
 	}
 	if err := t.checkClaims(&c, &jws.Header); err != nil {
-		return nil, issuer, err
+		return issuer, err
 	}
 	if err := t.checkTenant(ctx, tenant, jws.Payload); err != nil {
-		return nil, issuer, err
+		return issuer, err
 	}
-	ring, err := t.ring(tenant)
-	if err != nil {
-		return nil, issuer, err
+	e.issuer, e.tenant, e.lifetime, e.kid, e.alg = t, tenant, c.lifetime, jws.Header.KeyID, jws.Header.Algorithm
+	if e.ring, err = t.ring(tenant); err != nil {
+		return issuer, err
 	}
 	if err := c.check(now, t.leeway); err != nil {
-		return nil, issuer, ring.untimely(jws, err)
+		return issuer, e.ring.untimely(jws, err)
 	}
-	key, err := ring.key(ctx, jws.Header.KeyID, jws.Header.Algorithm)
-	if err != nil {
-		return nil, issuer, err
+	// Read before the key: a change between the two is seen the next time.
+	e.generation.Store(e.ring.Generation())
+	if e.key, err = e.ring.key(ctx, e.kid, e.alg); err != nil {
+		return issuer, err
 	}
-	if err := jws.Verify(jws.Header.Algorithm, key); err != nil {
-		return nil, issuer, errSignature(err)
+	if err := jws.Verify(e.alg, e.key); err != nil {
+		return issuer, errSignature(err)
 	}
-	t.used(ring)
-	return c.identity(issuer, t.audiences, jws.Payload), issuer, nil
+	e.identity = c.identity(issuer, t.audiences, jws.Payload)
+	if err := v.denied.check(e.identity, &e.revision); err != nil {
+		return issuer, err
+	}
+	t.used(e.ring)
+	v.seen.add(e, now)
+	return issuer, nil
 }
 
 // untimely is the error for a token outside its lifetime. No key is fetched

@@ -115,8 +115,9 @@ func (c *Cache) ask(ctx context.Context) ([]byte, error) {
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		defer c.asking.Store(false)
-		answers <- c.call(ctx)
+		a := c.call(ctx)
+		c.asking.Store(false)
+		answers <- a
 	}()
 	select {
 	case a := <-answers:

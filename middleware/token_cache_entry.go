@@ -1,0 +1,93 @@
+package middleware
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"sync/atomic"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/jose"
+)
+
+// seenToken is a token whose signature has been verified. All but the atomic
+// fields is immutable.
+type seenToken struct {
+	token    string
+	identity *oidckit.Identity
+	lifetime lifetime
+	issuer   *trustedIssuer
+	tenant   string
+
+	ring     *keyring
+	kid, alg string
+	key      crypto.PublicKey
+	// generation is that of the keys when key was last known to be among them.
+	generation atomic.Uint64
+	// revision is that of the deny list when the token was last looked for.
+	revision atomic.Uint64
+	// usedAt is when the token was last seen, in seconds since the epoch.
+	usedAt atomic.Int64
+}
+
+// size is roughly what the entry takes. The claims share memory with all else
+// that was decoded of the token.
+func (e *seenToken) size() int64 { return int64(len(e.token))*7/4 + tokenOverhead }
+
+// touch is written once a second at most: a token may come with every request.
+func (e *seenToken) touch(now int64) {
+	if e.usedAt.Load() != now {
+		e.usedAt.Store(now)
+	}
+}
+
+// verifySeen judges a token whose signature was verified before by all that
+// may have changed since. It returns neither identity nor error where the
+// token has to be verified anew.
+func (v *JWTVerifier) verifySeen(ctx context.Context, e *seenToken, now int64) (*oidckit.Identity, error) {
+	if refusal := e.lifetime.check(now, e.issuer.leeway); refusal != nil {
+		if refusal.cause == errExpired {
+			v.seen.drop(e)
+		}
+		return nil, refusal
+	}
+	if err := e.issuer.admits(ctx, e.tenant); err != nil {
+		return nil, err
+	}
+	same, err := e.checkKey(ctx)
+	if err != nil {
+		if _, bad := errors.AsType[*TokenError](err); bad {
+			v.seen.drop(e)
+		}
+		return nil, err
+	}
+	if !same {
+		v.seen.drop(e)
+		return nil, nil
+	}
+	if err := v.denied.check(e.identity, &e.revision); err != nil {
+		return nil, err
+	}
+	e.touch(now)
+	e.issuer.used(e.ring)
+	return e.identity, nil
+}
+
+// checkKey reports whether the key that verified the token is still the one
+// that its header means. The answer holds until the keys change.
+func (e *seenToken) checkKey(ctx context.Context) (same bool, err error) {
+	if e.ring.retired.Load() {
+		return false, nil
+	}
+	// Read before the key: a change between the two is seen the next time.
+	generation := e.ring.Generation()
+	if generation != 0 && generation == e.generation.Load() {
+		return true, nil
+	}
+	key, err := e.ring.key(ctx, e.kid, e.alg)
+	if err != nil || !jose.SameKey(key, e.key) {
+		return false, err
+	}
+	e.generation.Store(generation)
+	return true, nil
+}

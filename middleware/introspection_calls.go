@@ -65,7 +65,8 @@ func (v *IntrospectionVerifier) join(key *answerKey, token string, merged bool) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if merged {
-		if call := c.byKey[*key]; call != nil {
+		// One that is late already has nothing to give.
+		if call := c.byKey[*key]; call != nil && call.ctx.Err() == nil {
 			return call, nil, nil
 		}
 		// It may have come since the caller looked.
@@ -193,5 +194,6 @@ func (v *IntrospectionVerifier) probe(ctx context.Context) error {
 	if answer.refusal == nil || answer.refusal.Claim != "active" || answer.transient {
 		return errors.New("the endpoint takes a made-up token for one of its own")
 	}
+	v.probed.Store(int64(time.Since(v.started)))
 	return nil
 }

@@ -43,8 +43,6 @@ type introspectionGate struct {
 	// retryAt is when an open circuit lets one call through.
 	retryAt time.Time
 	backoff time.Duration
-	// answered is when the endpoint last judged a token.
-	answered time.Time
 }
 
 func newIntrospectionGate() *introspectionGate {
@@ -123,9 +121,6 @@ func (g *introspectionGate) leave(probe bool, err error) {
 	now := time.Now()
 	if _, odd := errors.AsType[*oddAnswerError](err); err == nil || odd {
 		g.failures, g.lastErr = 0, nil
-		if err == nil {
-			g.answered = now
-		}
 		return
 	}
 	g.failures++
@@ -141,10 +136,9 @@ func (g *introspectionGate) leave(probe bool, err error) {
 	g.retryAt = now.Add(g.backoff)
 }
 
-// answeredSince reports whether the endpoint has judged a token since then,
-// and nothing has failed after that.
-func (g *introspectionGate) answeredSince(t time.Time) bool {
+// failing reports whether the last call has failed.
+func (g *introspectionGate) failing() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.failures == 0 && g.answered.After(t)
+	return g.failures > 0
 }

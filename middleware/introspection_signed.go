@@ -105,7 +105,8 @@ func (v *IntrospectionVerifier) checkSigned(a *signedAnswer, asked int64) error 
 		life.exp = a.exp
 	}
 	if refusal := life.check(now, v.leeway); refusal != nil {
-		return refusal
+		// It is the answer that is bad, not the token.
+		return errors.New(refusal.Error())
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/oidckit/oidckit"
@@ -14,7 +15,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-var errIntrospectionNotBuilt = errors.New("middleware: IntrospectionVerifier was not made by NewIntrospectionVerifier")
+// probeInterval is for how long Check believes what it has found.
+const probeInterval = time.Minute
+
+var (
+	errIntrospectionNotBuilt = errors.New("middleware: IntrospectionVerifier was not made by NewIntrospectionVerifier")
+	errNoB64Token            = &TokenError{Claim: "token", Reason: "is no access token (RFC 6750 §2.1)"}
+)
 
 // IntrospectionVerifier checks access tokens by asking their issuer
 // (RFC 7662). It asks once for a token that many requests carry at the same
@@ -36,6 +43,8 @@ type IntrospectionVerifier struct {
 	// active and refused are apart, so that strangers with made-up tokens
 	// push out no good one.
 	active, refusals *answerCache
+	// probed is when Check last found everything in order, since started.
+	probed atomic.Int64
 }
 
 var (
@@ -77,13 +86,14 @@ func NewIntrospectionVerifier(cfg IntrospectionConfig) (*IntrospectionVerifier, 
 
 // Check asks the issuer about a token that nobody has issued, to see whether
 // the endpoint answers, takes the credentials and gives answers that can be
-// read: for those who want to fail early and for readiness probes. It makes no
-// call where the endpoint has judged a token within the last minute.
+// read: for those who want to fail early and for readiness probes. It makes one
+// call a minute at most while none fails.
 func (v *IntrospectionVerifier) Check(ctx context.Context) error {
 	if v == nil || v.calls == nil {
 		return errIntrospectionNotBuilt
 	}
-	if v.calls.gate.answeredSince(time.Now().Add(-time.Minute)) {
+	probed := time.Duration(v.probed.Load())
+	if probed != 0 && time.Since(v.started)-probed < probeInterval && !v.calls.gate.failing() {
 		return nil
 	}
 	if err := v.probe(ctx); err != nil {
@@ -159,14 +169,17 @@ func (v *IntrospectionVerifier) Verify(ctx context.Context, token string) (*oidc
 }
 
 func (v *IntrospectionVerifier) verify(ctx context.Context, token string) (*oidckit.Identity, error) {
-	// RFC 6750 §2.1: what is no b64token never goes upstream
-	if len(token) > maxAccessToken || !isB64Token(token) {
-		return nil, &TokenError{Claim: "token", Reason: "is no access token (RFC 6750)"}
+	if len(token) > maxAccessToken {
+		return nil, errNoB64Token
 	}
 	now := time.Now()
 	key := keyOf(token)
 	answer := v.remembered(&key, now.Sub(v.started))
 	if answer == nil {
+		// RFC 6750 §2.1: nothing else goes upstream, nor is it remembered
+		if !isB64Token(token) {
+			return nil, errNoB64Token
+		}
 		var err error
 		// Without a cache, an answer to an earlier question will not do.
 		if answer, err = v.lookup(ctx, &key, token, !v.cfg.DisableCache); err != nil {

@@ -205,9 +205,8 @@ func (c Config) resolve() (*resolved, error) {
 	policy := clients.Policy{SigningAlgorithms: r.SigningAlgs, GrantTypes: token.GrantTypes()}
 	if r.clients, err = clients.New(c.Clients, policy); err != nil {
 		errs = append(errs, err)
-	} else {
-		errs = append(errs, r.checkTrusted()...)
 	}
+	errs = append(errs, r.checkTrusted()...)
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("provider: config: %w", errors.Join(errs...))
 	}
@@ -228,7 +227,7 @@ func (c Config) checkPaths(issuer *url.URL) error {
 	}
 	login, err := issuer.Parse(c.LoginURL)
 	if err != nil || login.Scheme != issuer.Scheme || login.Host != issuer.Host || login.User != nil ||
-		strings.ContainsAny(c.LoginURL, "#\\") || !strings.HasPrefix(c.LoginURL, "/") && !login.IsAbs() {
+		strings.ContainsAny(c.LoginURL, "#\\") || !strings.HasPrefix(c.LoginURL, "/") && !strings.HasPrefix(c.LoginURL, issuer.Scheme+"://") {
 		return fmt.Errorf("LoginURL: %q must be a path or a URL on the issuer's origin", c.LoginURL)
 	}
 	return nil

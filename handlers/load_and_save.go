@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -15,15 +16,20 @@ var (
 	errStoreDown = errors.New("handlers: the browser-session store could not answer")
 )
 
+// maxSessionToken is beyond what scs makes.
+const maxSessionToken = 128
+
 // sessionKey finds the loading of one Sessions in a context.
 type sessionKey struct{ s *Sessions }
 
 // sessionWriter is the request's session on its way: it saves what has changed
 // before the first byte goes out, because a cookie cannot follow.
+//
+// It is also the context that carries itself: one allocation for all.
 type sessionWriter struct {
 	http.ResponseWriter
+	context.Context
 	sessions *Sessions
-	ctx      context.Context
 	// down is why the browser's session could not be read: an empty one stands
 	// in its place, and nothing is saved.
 	down    error
@@ -41,7 +47,7 @@ func (s *Sessions) LoadAndSave(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Add("Vary", "Cookie")
+		addVary(w.Header())
 		ctx, err := s.Load(r.Context(), s.token(r))
 		if err != nil {
 			if r.Context().Err() == nil {
@@ -51,21 +57,44 @@ func (s *Sessions) LoadAndSave(next http.Handler) http.Handler {
 			ctx, _ = s.Load(r.Context(), "")
 			err = errStoreDown
 		}
-		sw := &sessionWriter{ResponseWriter: w, sessions: s, down: err}
-		sw.ctx = context.WithValue(ctx, sessionKey{s}, sw)
-		next.ServeHTTP(sw, r.WithContext(sw.ctx))
+		sw := &sessionWriter{ResponseWriter: w, Context: ctx, sessions: s, down: err}
+		next.ServeHTTP(sw, r.WithContext(sw))
 		sw.save()
 	})
+}
+
+// Value implements context.Context.
+func (w *sessionWriter) Value(key any) any {
+	if k, ok := key.(sessionKey); ok && k.s == w.sessions {
+		return w
+	}
+	return w.Context.Value(key)
+}
+
+var varyCookie = []string{"Cookie"}
+
+func addVary(h http.Header) {
+	if h["Vary"] == nil {
+		h["Vary"] = varyCookie
+		return
+	}
+	h.Add("Vary", "Cookie")
 }
 
 // token returns what the session cookie carries. Two cookies of the name are
 // as good as none: one of them is not ours.
 func (s *Sessions) token(r *http.Request) string {
 	value, n := "", 0
-	for _, c := range r.CookiesNamed(s.cookieName) {
-		value, n = c.Value, n+1
+	for _, line := range r.Header["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			if name, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && name == s.cookieName {
+				value, n = v, n+1
+			}
+		}
 	}
-	if n != 1 {
+	if n != 1 || len(value) > maxSessionToken {
 		return ""
 	}
 	return value
@@ -95,17 +124,17 @@ func (w *sessionWriter) save() bool {
 		return true
 	}
 	m := w.sessions.SessionManager
-	switch m.Status(w.ctx) {
+	switch m.Status(w.Context) {
 	case scs.Modified:
-		token, expiry, err := m.Commit(w.ctx)
+		token, expiry, err := m.Commit(w.Context)
 		if err != nil {
 			w.failed = true
 			w.sessions.unavailable(w.ResponseWriter, nil, err)
 			return false
 		}
-		m.WriteSessionCookie(w.ctx, w.ResponseWriter, token, expiry)
+		m.WriteSessionCookie(w.Context, w.ResponseWriter, token, expiry)
 	case scs.Destroyed:
-		m.WriteSessionCookie(w.ctx, w.ResponseWriter, "", time.Time{})
+		m.WriteSessionCookie(w.Context, w.ResponseWriter, "", time.Time{})
 	}
 	return true
 }

@@ -183,7 +183,7 @@ func refusalOf(err error) *oidckit.Error {
 		return e.WithStatus(http.StatusUnauthorized)
 	case oidckit.InsufficientScope:
 		return e.WithStatus(http.StatusForbidden)
-	case oidckit.TemporarilyUnavailable:
+	case oidckit.TemporarilyUnavailable, oidckit.ServerError:
 		return e.WithStatus(http.StatusServiceUnavailable)
 	}
 	return wire.Unavailable(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/oidckit/oidckit/provider"
 	"github.com/oidckit/oidckit/provider/oidctest"
 	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/rs/zerolog"
 )
 
 // world is all three roles in one process, behind one listener.
@@ -34,72 +35,109 @@ type router interface {
 	http.Handler
 }
 
-// newWorld mounts issuer, relying party and API below prefix.
-func newWorld(t *testing.T, mux router, prefix string) *world {
+// worldConfig says what differs from a world in memory that nobody watches.
+type worldConfig struct {
+	mux    router
+	prefix string
+	// stores opens the databases of issuer and app.
+	stores func(issuer, app string) (opstore.Set, rpstore.Set)
+	// backChannel wraps the way from the app and the API to the issuer.
+	backChannel func(http.RoundTripper) http.RoundTripper
+	logger      zerolog.Logger
+	events      oidckit.EventSink
+	scopes      oidckit.Scope
+}
+
+const appSecret = "the secret of the app"
+
+// newWorld mounts issuer, relying party and API below the prefix.
+func newWorld(t *testing.T, cfg worldConfig) *world {
 	t.Helper()
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(cfg.mux)
 	t.Cleanup(server.Close)
-	w := &world{t: t, base: server.URL + prefix}
+	w := &world{t: t, base: server.URL + cfg.prefix}
 	secrets, err := oidckit.ParseSecrets(oidckit.GenerateSecret())
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, api := w.base+"/op", w.base+"/api"
-	stores := opstore.NewMemory().Open(issuer)
-	op, err := provider.New(provider.Config{
-		Issuer: issuer, Secrets: secrets, Stores: stores,
-		Clients: []oidckit.ClientMetadata{{
-			ClientID: "app", ClientSecret: "the secret of the app", ClientName: "App", Scope: "openid profile email orders:read",
-			RedirectURIs: []string{w.base + "/auth/callback"}, PostLogoutRedirectURIs: []string{w.base + "/auth/logged-out"},
-		}},
-		Resources: []provider.Resource{{Resource: api, Scopes: []string{"orders:read"}}},
-	})
-	if err != nil {
-		t.Fatal(err)
+	if cfg.stores == nil {
+		cfg.stores = func(issuer, app string) (opstore.Set, rpstore.Set) {
+			return opstore.NewMemory().Open(issuer), rpstore.NewMemory().Open(app)
+		}
 	}
-	_, err = provider.NewAccounts(stores.Users).Create(t.Context(), provider.Account{
-		Username: oidctest.Username, Password: oidctest.Password,
-		Claims: map[string]any{"name": "Alice Example", "email": "alice@example.com", "email_verified": true},
-	})
-	if err != nil {
-		t.Fatal(err)
+	if cfg.backChannel == nil {
+		cfg.backChannel = func(next http.RoundTripper) http.RoundTripper { return next }
 	}
-	local := &http.Client{Transport: op.LocalTransport(nil)}
-	sessions, err := handlers.NewSessions(handlers.SessionConfig{Secrets: secrets, Store: rpstore.NewMemory().Open("app"), BaseURL: w.base})
+	if cfg.scopes == nil {
+		cfg.scopes = oidckit.Scope{"openid", "profile", "email"}
+	}
+	opStores, rpStores := cfg.stores(w.base+"/op", w.base)
+	op := w.newIssuer(cfg, secrets, opStores)
+	backChannel := &http.Client{Transport: cfg.backChannel(op.LocalTransport(nil))}
+	sessions, err := handlers.NewSessions(handlers.SessionConfig{Secrets: secrets, Store: rpStores, BaseURL: w.base, Logger: cfg.logger})
 	if err != nil {
 		t.Fatal(err)
 	}
 	rp, err := handlers.NewRelyingParty(handlers.Config{
-		Issuer: issuer, ClientID: "app", ClientSecret: "the secret of the app", BaseURL: w.base, Sessions: sessions,
-		Scopes: oidckit.Scope{"openid", "profile", "email"}, HTTPClient: local,
+		Issuer: op.Issuer(), ClientID: "app", ClientSecret: appSecret, BaseURL: w.base, Sessions: sessions,
+		Scopes: cfg.scopes, HTTPClient: backChannel, Logger: cfg.logger, Events: cfg.events,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := middleware.NewJWTVerifier(middleware.JWTConfig{Issuer: issuer, Audience: api, HTTPClient: local})
+	verifier, err := middleware.NewJWTVerifier(middleware.JWTConfig{
+		Issuer: op.Issuer(), Audience: w.base + "/api", HTTPClient: backChannel, Logger: cfg.logger, Events: cfg.events,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { op.Close(); rp.Close(); verifier.Close() })
 
-	op.Mount(mux)
-	rp.Mount(prefixed{mux, sessions.LoadAndSave})
+	op.Mount(cfg.mux)
+	rp.Mount(prefixed{cfg.mux, sessions.LoadAndSave})
 	me := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := oidckit.IdentityFromContext(r.Context())
 		io.WriteString(w, id.Claims.Text("name")+" "+id.Claims.Text("email")+" "+r.URL.RawQuery)
 	})
-	mux.Handle(prefix+"/me", sessions.LoadAndSave(middleware.RequireAuth(rp)(me)))
-	mux.Handle(prefix+"/api/orders", middleware.RequireBearer(verifier)(middleware.RequireScope("orders:read")(me)))
+	cfg.mux.Handle(cfg.prefix+"/me", sessions.LoadAndSave(middleware.RequireAuth(rp)(me)))
+	cfg.mux.Handle(cfg.prefix+"/api/orders", middleware.RequireBearer(verifier)(middleware.RequireScope("orders:read")(me)))
+	w.newBrowser()
+	return w
+}
 
+func (w *world) newIssuer(cfg worldConfig, secrets oidckit.Secrets, stores opstore.Set) *provider.Provider {
+	w.t.Helper()
+	op, err := provider.New(provider.Config{
+		Issuer: w.base + "/op", Secrets: secrets, Stores: stores, Logger: cfg.logger, Events: cfg.events,
+		Clients: []oidckit.ClientMetadata{{
+			ClientID: "app", ClientSecret: appSecret, ClientName: "App", Scope: "openid profile email offline_access orders:read",
+			GrantTypes:   []string{oidckit.GrantTypeAuthorizationCode, oidckit.GrantTypeRefreshToken, oidckit.GrantTypeClientCredentials},
+			RedirectURIs: []string{w.base + "/auth/callback"}, PostLogoutRedirectURIs: []string{w.base + "/auth/logged-out"},
+		}},
+		Resources: []provider.Resource{{Resource: w.base + "/api", Scopes: []string{"orders:read"}}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, err = provider.NewAccounts(stores.Users).Create(w.t.Context(), provider.Account{
+		Username: oidctest.Username, Password: oidctest.Password,
+		Claims: map[string]any{"name": "Alice Example", "email": "alice@example.com", "email_verified": true},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return op
+}
+
+func (w *world) newBrowser() {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	w.http = &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 		w.trail = append(w.trail, r.URL.Path)
 		return nil
 	}}
-	return w
 }
 
 // prefixed wraps what is mounted, as an app's own router does.
@@ -160,7 +198,7 @@ func TestThreeRolesInOneProcess(t *testing.T) {
 		"chi under a prefix":      {chi.NewRouter(), "/tools/shop"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, tc.mux, tc.prefix)
+			w := newWorld(t, worldConfig{mux: tc.mux, prefix: tc.prefix})
 			res, body := w.open(w.base + "/me?page=2&q=a%26b")
 			if res.StatusCode != 200 || body != "Alice Example alice@example.com page=2&q=a%26b" {
 				t.Fatalf("after login: %d %q", res.StatusCode, body)
@@ -206,10 +244,12 @@ func (w *world) checkLoggedOut() {
 // the issuer itself does not do.
 func (w *world) checkBearer() {
 	w.t.Helper()
-	for scope, want := range map[string]int{"orders:read": 200, "": 401} {
-		token := w.userToken(scope)
-		req, _ := http.NewRequest(http.MethodGet, w.base+"/api/orders", nil)
-		req.Header.Set("Authorization", "Bearer "+token)
+	for scope, want := range map[string]int{"openid orders:read": 200, "openid": 401} {
+		req, err := http.NewRequest(http.MethodGet, w.base+"/api/orders", nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+w.userTokens(scope)["access_token"])
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			w.t.Fatal(err)
@@ -221,19 +261,22 @@ func (w *world) checkBearer() {
 	}
 }
 
-// userToken walks a code flow by hand for the person's browser.
-func (w *world) userToken(scope string) string {
+const (
+	pkceVerifier  = "0123456789-0123456789-0123456789-0123456789-x"
+	pkceChallenge = "U8x__WyApIYbNoNFuMAd7Iw7IabskgXimpn9aJKngcM"
+)
+
+// userTokens walks a code flow by hand for the person's browser, and returns
+// the answer's texts with the code.
+func (w *world) userTokens(scope string) map[string]string {
 	w.t.Helper()
-	const verifier = "0123456789-0123456789-0123456789-0123456789-x"
-	const challenge = "U8x__WyApIYbNoNFuMAd7Iw7IabskgXimpn9aJKngcM"
 	callback := w.base + "/auth/callback"
 	q := url.Values{
-		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {callback}, "scope": {strings.TrimSpace("openid " + scope)},
-		"code_challenge": {challenge}, "code_challenge_method": {"S256"},
+		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {callback}, "scope": {scope},
+		"code_challenge": {pkceChallenge}, "code_challenge_method": {"S256"},
 	}
-	noFollow := *w.http
-	var code string
-	noFollow.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+	code, browser := "", *w.http
+	browser.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 		if r.URL.Query().Has("code") {
 			code = r.URL.Query().Get("code")
 			return http.ErrUseLastResponse
@@ -241,24 +284,29 @@ func (w *world) userToken(scope string) string {
 		return nil
 	}
 	saved := w.http
-	w.http = &noFollow
+	w.http = &browser
 	w.open(w.base + "/op/authorize?" + q.Encode())
 	w.http = saved
-	req, _ := http.NewRequest(http.MethodPost, w.base+"/op/token", strings.NewReader(url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier},
+	req, err := http.NewRequest(http.MethodPost, w.base+"/op/token", strings.NewReader(url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {pkceVerifier},
 	}.Encode()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth("app", url.QueryEscape("the secret of the app"))
-	res, err := http.DefaultClient.Do(req)
+	req.SetBasicAuth("app", url.QueryEscape(appSecret))
+	res, err := w.http.Do(req)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || answer.AccessToken == "" {
+	var answer map[string]any
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || answer["access_token"] == nil {
 		w.t.Fatalf("token: status %d, %v", res.StatusCode, err)
 	}
-	return answer.AccessToken
+	tokens := map[string]string{"code": code}
+	for name, value := range answer {
+		tokens[name], _ = value.(string)
+	}
+	return tokens
 }

@@ -87,6 +87,11 @@ func (v *JWTVerifier) Revoke(r Revocation) error {
 	if err := errors.Join(err, r.validate()); err != nil {
 		return fmt.Errorf("middleware: Revocation: %w", err)
 	}
+	return v.denied.revoke(issuer, r)
+}
+
+// revoke adds a revocation that is valid.
+func (d *denyList) revoke(issuer string, r Revocation) error {
 	k := deniedKey{issuer: issuer}
 	before := noBound
 	switch {
@@ -102,7 +107,7 @@ func (v *JWTVerifier) Revoke(r Revocation) error {
 		before = wholeSeconds(r.IssuedBefore)
 	}
 	k.issuer, k.value = strings.Clone(k.issuer), strings.Clone(k.value)
-	return v.denied.add(k, before, min(time.Until(r.Until), maxDenied)+denyMargin)
+	return d.add(k, before, min(time.Until(r.Until), maxDenied)+denyMargin)
 }
 
 // wholeSeconds rounds up, in seconds since the epoch.

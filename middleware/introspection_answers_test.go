@@ -73,7 +73,7 @@ type answered struct {
 
 func TestIntrospectionRefusals(t *testing.T) {
 	i := newIntrospector(t)
-	g, _ := newIntrospectedAPI(t, i, func(c *middleware.IntrospectionConfig) { c.DisableCache = true })
+	g, _ := newIntrospectedAPI(t, i, func(c *middleware.IntrospectionConfig) { c.Cache.Disabled = true })
 	now := time.Now().Unix()
 	with := func(name string, value any) string { return i.active(map[string]any{name: value}) }
 	for _, row := range []answered{

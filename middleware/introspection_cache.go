@@ -3,6 +3,7 @@ package middleware
 import (
 	"crypto/sha256"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oidckit/oidckit"
@@ -32,8 +33,38 @@ func keyOf(token string) answerKey {
 	return sha256.Sum256(append(room[:0], token...))
 }
 
-// introspected is what an issuer has said of one token. It is immutable and
-// shared between requests.
+// IntrospectionCache bounds what a verifier remembers of the answers it was
+// given.
+type IntrospectionCache struct {
+	// Disabled asks the issuer once for each request, so that what the issuer
+	// revokes is refused at once.
+	Disabled bool
+	// MaxAge is for how long an active token is served without asking again,
+	// and so how long a revocation may go unnoticed. Default 60 seconds, which
+	// is also the most. A token's exp ends it earlier.
+	MaxAge time.Duration
+	// RefusalMaxAge is for how long a token that is not active is refused
+	// without asking again. Default 10 seconds, at most 60.
+	RefusalMaxAge time.Duration
+	// MaxTokens is for how many active tokens there is room, and, apart from
+	// that, for how many refused ones; default 50000. Beyond it the oldest
+	// answers are forgotten.
+	MaxTokens int
+}
+
+func (c *IntrospectionCache) validate(p *problems) {
+	validateDuration(p, "Cache.MaxAge", c.MaxAge, maxAnswerLife)
+	validateDuration(p, "Cache.RefusalMaxAge", c.RefusalMaxAge, maxAnswerLife)
+	if c.MaxTokens < 0 {
+		p.add("Cache.MaxTokens", "is negative")
+	}
+	if c.Disabled && (c.MaxAge != 0 || c.RefusalMaxAge != 0 || c.MaxTokens != 0) {
+		p.add("Cache", "is disabled and has bounds")
+	}
+}
+
+// introspected is what an issuer has said of one token. All but the atomic
+// field is immutable and shared between requests.
 type introspected struct {
 	// identity is whom an active token stands for, nil where the token was
 	// refused.
@@ -45,6 +76,8 @@ type introspected struct {
 	transient bool
 	// weight is what the answer counts against maxAnswerBytes.
 	weight int
+	// revision is that of the deny list when the token was last looked for.
+	revision atomic.Uint64
 }
 
 // answerCache remembers answers for a while. It forgets the oldest when it is
@@ -128,25 +161,6 @@ func (c *answerCache) remove(k *answerKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(k)
-}
-
-// removeIf forgets the answers that match.
-func (c *answerCache) removeIf(match func(*oidckit.Identity) bool) {
-	for i := range c.shards {
-		c.shards[i].removeIf(match)
-	}
-}
-
-func (s *answerShard) removeIf(match func(*oidckit.Identity) bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, generation := range []map[answerKey]cachedAnswer{s.now, s.past} {
-		for k, e := range generation {
-			if e.answer.identity != nil && match(e.answer.identity) {
-				s.remove(&k)
-			}
-		}
-	}
 }
 
 func (s *answerShard) put(k *answerKey, e cachedAnswer) {

@@ -139,8 +139,8 @@ func TestIntrospectionOfRevokedToken(t *testing.T) {
 		after time.Duration
 	}{
 		{"by default", nil, 60 * time.Second},
-		{"MaxAge", func(c *middleware.IntrospectionConfig) { c.MaxAge = 5 * time.Second }, 5 * time.Second},
-		{"no cache", func(c *middleware.IntrospectionConfig) { c.DisableCache = true }, 0},
+		{"MaxAge", func(c *middleware.IntrospectionConfig) { c.Cache.MaxAge = 5 * time.Second }, 5 * time.Second},
+		{"no cache", func(c *middleware.IntrospectionConfig) { c.Cache.Disabled = true }, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestIntrospectionRefusalsAreRemembered(t *testing.T) {
 // fit are asked about again, and served.
 func TestIntrospectionCachesAreBounded(t *testing.T) {
 	const room = 64
-	v, tr := newTimedVerifier(t, func(c *middleware.IntrospectionConfig) { c.MaxCached = room }, func(r *http.Request) (*http.Response, error) {
+	v, tr := newTimedVerifier(t, func(c *middleware.IntrospectionConfig) { c.Cache.MaxTokens = room }, func(r *http.Request) (*http.Response, error) {
 		r.ParseForm()
 		if strings.HasPrefix(r.PostForm.Get("token"), "good") {
 			return reply(200, timelessAnswer)
@@ -276,7 +276,7 @@ func TestIntrospectionCachesAreBounded(t *testing.T) {
 	}
 }
 
-// Forget and ForgetIf count at once, and for what is being asked too.
+// Forget counts at once, and for what is being asked too.
 func TestIntrospectionForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var revoked atomic.Bool
@@ -288,38 +288,77 @@ func TestIntrospectionForget(t *testing.T) {
 			time.Sleep(time.Second)
 			return reply(200, doc)
 		})
-		for name, forget := range map[string]func(token string){
-			"Forget":   v.Forget,
-			"ForgetIf": func(string) { v.ForgetIf(func(id *oidckit.Identity) bool { return id.Subject == "alice" }) },
-		} {
-			revoked.Store(false)
-			verdict(v, name)
-			forget(name + "-another")
-			revoked.Store(true)
-			forget(name)
-			if got := verdict(v, name); got != "refused" {
-				t.Errorf("%s: %s", name, got)
-			}
-			// The answer under way is from before, and not for later requests.
-			revoked.Store(false)
-			go verdict(v, name+"-asked")
-			time.Sleep(500 * time.Millisecond)
-			revoked.Store(true)
-			forget(name + "-asked")
-			if got := verdict(v, name+"-asked"); got != "refused" {
-				t.Errorf("%s: %s while it was being asked", name, got)
+		verdict(v, "token")
+		revoked.Store(true)
+		v.Forget("another")
+		if got := verdict(v, "token"); got != "served" || tr.calls.Load() != 1 {
+			t.Errorf("%s, %d calls", got, tr.calls.Load())
+		}
+		v.Forget("token")
+		if got := verdict(v, "token"); got != "refused" {
+			t.Error(got)
+		}
+		// The answer under way is from before, and not for later requests.
+		revoked.Store(false)
+		go verdict(v, "asked")
+		time.Sleep(500 * time.Millisecond)
+		revoked.Store(true)
+		v.Forget("asked")
+		for range 2 {
+			if got := verdict(v, "asked"); got != "refused" {
+				t.Errorf("%s while it was being asked", got)
 			}
 			time.Sleep(2 * time.Second)
-			if got := verdict(v, name+"-asked"); got != "refused" {
-				t.Errorf("%s: %s after it was asked", name, got)
-			}
-		}
-		before := tr.calls.Load()
-		revoked.Store(false)
-		verdict(v, "kept")
-		v.ForgetIf(func(id *oidckit.Identity) bool { return id.Subject == "bob" })
-		if verdict(v, "kept"); tr.calls.Load() != before+1 {
-			t.Error("ForgetIf dropped what does not match")
 		}
 	})
+}
+
+// What is revoked here is refused at once, remembered or not, and whatever the
+// issuer says.
+func TestIntrospectionRevoke(t *testing.T) {
+	i := newIntrospector(t)
+	g, v := newIntrospectedAPI(t, i, func(c *middleware.IntrospectionConfig) { c.MaxRevocations = 3 })
+	until := time.Now().Add(time.Hour)
+	for _, row := range []struct {
+		name  string
+		by    middleware.Revocation
+		claim string
+	}{
+		{"jti", middleware.Revocation{TokenID: "t-1"}, "jti"},
+		{"sid", middleware.Revocation{SessionID: "s-2", Issuer: i.URL}, "sid"},
+		{"sub", middleware.Revocation{Subject: "mallory"}, "sub"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			token, fresh := "revoked-"+row.name, "revoked-"+row.name+"-unseen"
+			mine := map[string]any{"jti": row.by.TokenID, "sid": row.by.SessionID, "sub": "mallory"}
+			if row.by.TokenID == "" {
+				mine["jti"] = nil
+			}
+			i.answer(token, i.active(mine))
+			i.answer(fresh, i.active(mine))
+			i.answer(goodToken, i.active(map[string]any{"jti": "t-0", "sid": "s-0"}))
+			v.Forget(goodToken)
+			g.wantServed(t, g.get("Bearer "+token))
+			row.by.Until = until
+			if err := v.Revoke(row.by); err != nil {
+				t.Fatal(err)
+			}
+			for _, bad := range []string{token, fresh} {
+				g.wantRefused(t, g.get("Bearer "+bad), 401, "invalid_token")
+				log, event := g.reported()
+				g.wantReason(t, log, event, row.claim)
+			}
+			g.wantServed(t, g.get("Bearer "+goodToken))
+		})
+	}
+	if err := v.Revoke(middleware.Revocation{Subject: "bob", Until: until}); !errors.Is(err, middleware.ErrDenyListFull) {
+		t.Errorf("Revoke = %v", err)
+	}
+	for name, r := range map[string]middleware.Revocation{
+		"another issuer": {Issuer: "https://other.example", Subject: "a", Until: until}, "nothing": {Until: until}, "for ever": {Subject: "a"},
+	} {
+		if v.Revoke(r) == nil {
+			t.Errorf("%s can be revoked", name)
+		}
+	}
 }

@@ -150,16 +150,14 @@ func (call *introspectionCall) wait(ctx context.Context) (*introspected, error) 
 	return call.answer, call.err
 }
 
-// forget keeps the answers under way from being remembered; nil means every
-// one. Requests from now on put a question of their own.
+// forget keeps an answer that is under way from being remembered. Requests from
+// now on put a question of their own.
 func (c *introspectionCalls) forget(key *answerKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for k, call := range c.byKey {
-		if key == nil || k == *key {
-			call.forgotten = true
-			delete(c.byKey, k)
-		}
+	if call := c.byKey[*key]; call != nil {
+		call.forgotten = true
+		delete(c.byKey, *key)
 	}
 }
 

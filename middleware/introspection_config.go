@@ -21,6 +21,7 @@ const (
 	defaultRefusalLife     = 10 * time.Second
 	defaultCachedAnswers   = 50_000
 	defaultIntrospectLimit = 5 * time.Second
+	maxIntrospectTimeout   = time.Minute
 	// defaultAnswerAlg is the default of introspection_signed_response_alg
 	// (RFC 9701 §6).
 	defaultAnswerAlg = "RS256"
@@ -70,9 +71,9 @@ type IntrospectionConfig struct {
 	// SignedAnswerAudience is whom signed answers are made out to; default
 	// ClientID (RFC 9701 §5).
 	SignedAnswerAudience string
-	// JWKSURI is where the issuer's keys are; "" means as its metadata says.
-	// Of use with signed answers only.
-	JWKSURI string
+	// Keys says where the issuer's keys are; the zero value means where its
+	// metadata says. Of use with signed answers only.
+	Keys KeySource
 
 	// HTTPClient makes the calls to the issuer. It is used without redirects,
 	// and with a timeout where it has none. Nil means a client of the kit's.
@@ -84,20 +85,11 @@ type IntrospectionConfig struct {
 	// 0 means 60 seconds, which is also the most. A negative value means none.
 	Leeway time.Duration
 
-	// MaxAge is for how long an active token is served without asking again,
-	// and so how long a revocation may go unnoticed. Default 60 seconds, which
-	// is also the most. A token's exp ends it earlier.
-	MaxAge time.Duration
-	// RefusalMaxAge is for how long a token that is not active is refused
-	// without asking again. Default 10 seconds; at most 60.
-	RefusalMaxAge time.Duration
-	// MaxCached bounds how many active tokens are remembered, and, apart from
-	// that, how many refused ones; default 50 000. Beyond it the oldest are
-	// forgotten, never refused.
-	MaxCached int
-	// DisableCache asks the issuer once for each request, so that a revocation
-	// counts at once.
-	DisableCache bool
+	// Cache bounds what is remembered of answers. It is on by default.
+	Cache IntrospectionCache
+	// MaxRevocations is how many revocations may be in force at once; default
+	// 100000. See IntrospectionVerifier.Revoke.
+	MaxRevocations int
 
 	// Logger gets a line for each token that is refused, with the reason, and
 	// for each that could not be checked. The zero value is silent.
@@ -119,12 +111,9 @@ func (c *IntrospectionConfig) validate() error {
 	if slices.Contains(c.Audiences, "") {
 		p.add("Audiences", "holds an empty string")
 	}
-	for _, u := range []struct{ field, value string }{{"Endpoint", c.Endpoint}, {"JWKSURI", c.JWKSURI}} {
-		if u.value == "" {
-			continue
-		}
-		if _, err := safeurl.Endpoint(u.value); err != nil {
-			p.add(u.field, "%w", err)
+	if c.Endpoint != "" {
+		if _, err := safeurl.Endpoint(c.Endpoint); err != nil {
+			p.add("Endpoint", "%w", err)
 		}
 	}
 	if c.ClientID == "" {
@@ -138,7 +127,14 @@ func (c *IntrospectionConfig) validate() error {
 		p.add("AuthMethod", "is %q, which is none of %q", c.AuthMethod, methods[1:])
 	}
 	c.validateSigned(&p)
-	c.validateBounds(&p)
+	validateDuration(&p, "Timeout", c.Timeout, maxIntrospectTimeout)
+	if c.Leeway > maxLeeway {
+		p.add("Leeway", "is %s, more than %s", c.Leeway, maxLeeway)
+	}
+	c.Cache.validate(&p)
+	if c.MaxRevocations < 0 {
+		p.add("MaxRevocations", "is negative")
+	}
 	return p.err()
 }
 
@@ -149,38 +145,26 @@ func (c *IntrospectionConfig) validateSigned(p *problems) {
 		p.add("SignedAnswerAlg", "is %q, which is none of %q", c.SignedAnswerAlg, supported)
 	}
 	if c.signed() {
+		c.Keys.validate(p, c.Issuer)
 		return
 	}
 	// A setting that nobody reads is one that its author relies on.
-	for _, f := range []struct{ field, value string }{
-		{"SignedAnswerAlg", c.SignedAnswerAlg}, {"SignedAnswerAudience", c.SignedAnswerAudience}, {"JWKSURI", c.JWKSURI},
-	} {
-		if f.value != "" {
+	for _, f := range []struct {
+		field string
+		set   bool
+	}{{"SignedAnswerAlg", c.SignedAnswerAlg != ""}, {"SignedAnswerAudience", c.SignedAnswerAudience != ""}, {"Keys", !c.Keys.isZero()}} {
+		if f.set {
 			p.add(f.field, "has no effect without AskSignedAnswers or RequireSignedAnswers")
 		}
 	}
 }
 
-func (c *IntrospectionConfig) validateBounds(p *problems) {
-	for _, d := range []struct {
-		field       string
-		value, most time.Duration
-	}{{"MaxAge", c.MaxAge, maxAnswerLife}, {"RefusalMaxAge", c.RefusalMaxAge, maxAnswerLife}, {"Timeout", c.Timeout, time.Minute}} {
-		switch {
-		case d.value < 0:
-			p.add(d.field, "is negative")
-		case d.value > d.most:
-			p.add(d.field, "is %s, more than %s", d.value, d.most)
-		}
-	}
-	if c.MaxCached < 0 {
-		p.add("MaxCached", "is negative")
-	}
-	if c.DisableCache && (c.MaxAge != 0 || c.RefusalMaxAge != 0 || c.MaxCached != 0) {
-		p.add("DisableCache", "leaves nothing for MaxAge, RefusalMaxAge and MaxCached to bound")
-	}
-	if c.Leeway > maxLeeway {
-		p.add("Leeway", "is %s, more than %s", c.Leeway, maxLeeway)
+func validateDuration(p *problems, field string, d, most time.Duration) {
+	switch {
+	case d < 0:
+		p.add(field, "is negative")
+	case d > most:
+		p.add(field, "is %s, more than %s", d, most)
 	}
 }
 
@@ -189,10 +173,10 @@ func (c *IntrospectionConfig) signed() bool { return c.AskSignedAnswers || c.Req
 
 // setDefaults fills what was left out of a valid configuration.
 func (c *IntrospectionConfig) setDefaults() {
-	c.MaxAge = cmp.Or(c.MaxAge, maxAnswerLife)
-	c.RefusalMaxAge = cmp.Or(c.RefusalMaxAge, min(defaultRefusalLife, c.MaxAge))
+	c.Cache.MaxAge = cmp.Or(c.Cache.MaxAge, maxAnswerLife)
+	c.Cache.RefusalMaxAge = cmp.Or(c.Cache.RefusalMaxAge, min(defaultRefusalLife, c.Cache.MaxAge))
 	c.Timeout = cmp.Or(c.Timeout, defaultIntrospectLimit)
-	c.MaxCached = cmp.Or(c.MaxCached, defaultCachedAnswers)
+	c.Cache.MaxTokens = cmp.Or(c.Cache.MaxTokens, defaultCachedAnswers)
 	c.SignedAnswerAlg = cmp.Or(c.SignedAnswerAlg, defaultAnswerAlg)
 	c.SignedAnswerAudience = cmp.Or(c.SignedAnswerAudience, c.ClientID)
 	c.AuthMethod = cmp.Or(c.AuthMethod, oidckit.AuthMethodClientSecretBasic)

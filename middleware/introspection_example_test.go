@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/middleware"
@@ -44,9 +45,9 @@ func ExampleNewIntrospectionVerifier() {
 	// the issuer was asked 2 times
 }
 
-// An app that has just revoked a token, or ended a session, need not wait for
-// the cache.
-func ExampleIntrospectionVerifier_ForgetIf() {
+// A session that was logged out need not wait for the cache, nor for the
+// issuer.
+func ExampleIntrospectionVerifier_Revoke() {
 	tb := &exampleTB{}
 	defer tb.close()
 	issuer := newIntrospector(tb)
@@ -60,12 +61,12 @@ func ExampleIntrospectionVerifier_ForgetIf() {
 	orders := middleware.RequireBearer(v)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "orders") }))
 
 	call(orders, "GET", "/", goodToken)
-	issuer.answer(goodToken, `{"active":false}`)
-	call(orders, "GET", "/", goodToken)
-	v.ForgetIf(func(id *oidckit.Identity) bool { return id.SessionID == "s-1" })
+	err = v.Revoke(middleware.Revocation{SessionID: "s-1", Until: time.Now().Add(time.Hour)})
+	if err != nil {
+		log.Fatal(err)
+	}
 	call(orders, "GET", "/", goodToken)
 	// Output:
-	// 200  orders
 	// 200  orders
 	// 401 Bearer realm="api", error="invalid_token", error_description="the access token is not valid" {"error":"invalid_token","error_description":"the access token is not valid"}
 }

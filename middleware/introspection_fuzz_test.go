@@ -26,7 +26,7 @@ func FuzzIntrospectionResponse(f *testing.F) {
 	}
 	var doc []byte
 	v, err := middleware.NewIntrospectionVerifier(middleware.IntrospectionConfig{Issuer: "https://issuer.example", Endpoint: "https://issuer.example/introspect",
-		Audience: audience, ClientID: "a", ClientSecret: "b", DisableCache: true,
+		Audience: audience, ClientID: "a", ClientSecret: "b", Cache: middleware.IntrospectionCache{Disabled: true},
 		HTTPClient: &http.Client{Transport: &transport{fn: func(*http.Request) (*http.Response, error) { return reply(200, string(doc)) }}}})
 	if err != nil {
 		f.Fatal(err)

@@ -115,15 +115,17 @@ func TestIntrospectionConfig(t *testing.T) {
 		"Audiences":            func(c *middleware.IntrospectionConfig) { c.Audiences = []string{""} },
 		"Endpoint":             func(c *middleware.IntrospectionConfig) { c.Endpoint = "http://issuer.example/introspect" },
 		"AuthMethod":           func(c *middleware.IntrospectionConfig) { c.AuthMethod = "none" },
-		"JWKSURI":              func(c *middleware.IntrospectionConfig) { c.JWKSURI = "https://issuer.example/keys" },
+		"Keys":                 func(c *middleware.IntrospectionConfig) { c.Keys.JWKSURI = "https://issuer.example/keys" },
 		"SignedAnswerAlg":      func(c *middleware.IntrospectionConfig) { c.RequireSignedAnswers, c.SignedAnswerAlg = true, "HS256" },
 		"SignedAnswerAudience": func(c *middleware.IntrospectionConfig) { c.SignedAnswerAudience = "a" },
-		"MaxAge":               func(c *middleware.IntrospectionConfig) { c.MaxAge = 61 * time.Second },
-		"RefusalMaxAge":        func(c *middleware.IntrospectionConfig) { c.RefusalMaxAge = -1 },
+		"Cache.MaxAge":         func(c *middleware.IntrospectionConfig) { c.Cache.MaxAge = 61 * time.Second },
+		"Cache.RefusalMaxAge":  func(c *middleware.IntrospectionConfig) { c.Cache.RefusalMaxAge = -1 },
 		"Timeout":              func(c *middleware.IntrospectionConfig) { c.Timeout = time.Hour },
-		"MaxCached":            func(c *middleware.IntrospectionConfig) { c.MaxCached = -1 },
-		"DisableCache":         func(c *middleware.IntrospectionConfig) { c.DisableCache, c.MaxAge = true, time.Second },
-		"Leeway":               func(c *middleware.IntrospectionConfig) { c.Leeway = time.Hour },
+		"Cache.MaxTokens":      func(c *middleware.IntrospectionConfig) { c.Cache.MaxTokens = -1 },
+		"Cache": func(c *middleware.IntrospectionConfig) {
+			c.Cache = middleware.IntrospectionCache{Disabled: true, MaxAge: time.Second}
+		},
+		"Leeway": func(c *middleware.IntrospectionConfig) { c.Leeway = time.Hour },
 	} {
 		cfg := good
 		edit(&cfg)
@@ -139,7 +141,9 @@ func TestIntrospectionConfig(t *testing.T) {
 			t.Errorf("Check or Close of the %s verifier", name)
 		}
 		v.Forget(goodToken)
-		v.ForgetIf(func(*oidckit.Identity) bool { return true })
+		if v.Revoke(middleware.Revocation{SessionID: "s", Until: time.Now()}) == nil {
+			t.Errorf("the %s verifier revokes", name)
+		}
 	}
 }
 

@@ -58,6 +58,7 @@ func TestSignedIntrospectionAnswers(t *testing.T) {
 		{"ATK-037 two answers in it", sign(typ, claims("token_introspection", `{"active":false},"token_introspection":`+answer)), mediaTypeJWT, "twice"},
 		{"ATK-001 alg none", b64([]byte(`{"alg":"none","typ":"`+typ+`"}`)) + "." + payload + ".AAAA", mediaTypeJWT, "alg"},
 		{"another algorithm", b64([]byte(`{"alg":"ES384","typ":"`+typ+`"}`)) + "." + payload + ".AAAA", mediaTypeJWT, "alg"},
+		{"another key", strings.Replace(good, head, b64([]byte(`{"alg":"ES256","kid":"other","typ":"`+typ+`"}`)), 1), mediaTypeJWT, "key"},
 		{"payload altered", head + "." + b64([]byte(claims("token_introspection", i.active(map[string]any{"sub": "mallory"})))) + good[strings.LastIndexByte(good, '.'):],
 			mediaTypeJWT, "signature"},
 		{"signature cut off", head + "." + payload + ".", mediaTypeJWT, "signed answer"},
@@ -88,7 +89,7 @@ func TestSignedIntrospectionAnswers(t *testing.T) {
 	})
 	t.Run("made out to the resource", func(t *testing.T) {
 		g, _ := newIntrospectedAPI(t, i, func(c *middleware.IntrospectionConfig) {
-			c.AskSignedAnswers, c.SignedAnswerAlg, c.SignedAnswerAudience, c.JWKSURI = true, "ES256", audience, i.URL+"/keys"
+			c.AskSignedAnswers, c.SignedAnswerAlg, c.SignedAnswerAudience, c.Keys.JWKSURI = true, "ES256", audience, i.URL+"/keys"
 		})
 		i.play(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", mediaTypeJWT)

@@ -11,7 +11,6 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/discovery"
 	"github.com/oidckit/oidckit/internal/httpx"
-	"github.com/oidckit/oidckit/internal/jwks"
 	"github.com/rs/zerolog"
 )
 
@@ -38,11 +37,12 @@ type IntrospectionVerifier struct {
 	started   time.Time
 	client    *http.Client
 	metadata  *discovery.Client
-	keys      *jwks.Cache
+	keys      *keyring
 	calls     *introspectionCalls
 	// active and refused are apart, so that strangers with made-up tokens
 	// push out no good one.
 	active, refusals *answerCache
+	denied           *denyList
 	// probed is when Check last found everything in order, since started.
 	probed atomic.Int64
 }
@@ -67,19 +67,21 @@ func NewIntrospectionVerifier(cfg IntrospectionConfig) (*IntrospectionVerifier, 
 		started:   time.Now(),
 		client:    httpx.Bounded(cfg.HTTPClient),
 		calls:     newIntrospectionCalls(),
+		denied:    newDenyList(cfg.MaxRevocations),
 	}
-	if !cfg.DisableCache {
-		v.active, v.refusals = newAnswerCache(cfg.MaxCached), newAnswerCache(cfg.MaxCached)
-	}
-	if cfg.Endpoint == "" || cfg.signed() && cfg.JWKSURI == "" {
-		v.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, HTTPClient: v.client, Logger: cfg.Logger})
+	if !cfg.Cache.Disabled {
+		v.active, v.refusals = newAnswerCache(cfg.Cache.MaxTokens), newAnswerCache(cfg.Cache.MaxTokens)
 	}
 	if cfg.signed() {
-		source := &keyDocument{client: v.client, uri: cfg.JWKSURI, metadata: v.metadata}
 		var err error
-		if v.keys, err = jwks.New(jwks.Config{Fetch: source.fetch, Logger: cfg.Logger}); err != nil {
+		v.keys, err = keyOpener{source: cfg.Keys, client: v.client, logger: cfg.Logger}.open(cfg.Issuer, "")
+		if err != nil {
 			return nil, err
 		}
+		v.metadata = v.keys.metadata
+	}
+	if cfg.Endpoint == "" && v.metadata == nil {
+		v.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, HTTPClient: v.client, Logger: cfg.Logger})
 	}
 	return v, nil
 }
@@ -122,7 +124,8 @@ func (v *IntrospectionVerifier) Close() error {
 }
 
 // Forget drops what is remembered of a token: the next request that carries it
-// makes the verifier ask again. It is for an app that has just revoked it.
+// makes the verifier ask again. It is for an app that has just revoked the
+// token at its issuer.
 func (v *IntrospectionVerifier) Forget(token string) {
 	if v == nil || v.active == nil || len(token) > maxAccessToken {
 		return
@@ -133,16 +136,20 @@ func (v *IntrospectionVerifier) Forget(token string) {
 	v.refusals.remove(&key)
 }
 
-// ForgetIf drops what is remembered of the active tokens whose identity
-// matches, and whatever is being asked at the moment: those of a session, when
-// its sid is logged out, or of a subject. The function must be quick and call
-// no method of the verifier.
-func (v *IntrospectionVerifier) ForgetIf(match func(*oidckit.Identity) bool) {
-	if v == nil || v.active == nil {
-		return
+// Revoke refuses tokens from now on, whatever the issuer says of them, as
+// JWTVerifier.Revoke does. It goes by the jti, sid and sub of the answers.
+func (v *IntrospectionVerifier) Revoke(r Revocation) error {
+	if v == nil || v.calls == nil {
+		return errIntrospectionNotBuilt
 	}
-	v.calls.forget(nil)
-	v.active.removeIf(match)
+	err := r.validate()
+	if r.Issuer != "" && r.Issuer != v.cfg.Issuer {
+		err = errors.Join(fmt.Errorf("Issuer %s is not %s", quote(r.Issuer), quote(v.cfg.Issuer)), err)
+	}
+	if err != nil {
+		return fmt.Errorf("middleware: Revocation: %w", err)
+	}
+	return v.denied.revoke(v.cfg.Issuer, r)
 }
 
 func (v *IntrospectionVerifier) reports() (zerolog.Logger, oidckit.EventSink) {
@@ -182,7 +189,7 @@ func (v *IntrospectionVerifier) verify(ctx context.Context, token string) (*oidc
 		}
 		var err error
 		// Without a cache, an answer to an earlier question will not do.
-		if answer, err = v.lookup(ctx, &key, token, !v.cfg.DisableCache); err != nil {
+		if answer, err = v.lookup(ctx, &key, token, !v.cfg.Cache.Disabled); err != nil {
 			return nil, fmt.Errorf("introspection at %s: %w", v.cfg.Issuer, err)
 		}
 		now = time.Now()
@@ -192,6 +199,9 @@ func (v *IntrospectionVerifier) verify(ctx context.Context, token string) (*oidc
 	}
 	if refusal := answer.lifetime.check(now.Unix(), v.leeway); refusal != nil {
 		return nil, refusal
+	}
+	if err := v.denied.check(answer.identity, &answer.revision); err != nil {
+		return nil, err
 	}
 	return answer.identity, nil
 }
@@ -212,11 +222,11 @@ func (v *IntrospectionVerifier) remember(key *answerKey, answer *introspected, a
 	switch {
 	case answer.identity != nil:
 		v.refusals.remove(key)
-		v.active.put(key, answer, asked+v.cfg.MaxAge)
+		v.active.put(key, answer, asked+v.cfg.Cache.MaxAge)
 	default:
 		v.active.remove(key)
 		if !answer.transient {
-			v.refusals.put(key, answer, asked+v.cfg.RefusalMaxAge)
+			v.refusals.put(key, answer, asked+v.cfg.Cache.RefusalMaxAge)
 		}
 	}
 }

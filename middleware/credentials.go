@@ -101,15 +101,25 @@ func isTokenChar(c byte) bool {
 	return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// isB64Token implements b64token of RFC 6750 §2.1.
-func isB64Token(s string) bool {
-	body := strings.TrimRight(s, "=")
-	for i := range len(body) {
-		if c := body[i]; !isAlphanumeric(c) && c != '-' && c != '.' && c != '_' && c != '~' && c != '+' && c != '/' {
-			return false
+// notB64Token is 1 for what b64token is not made of.
+var notB64Token = func() (t [256]uint8) {
+	for i := range t {
+		if !isAlphanumeric(byte(i)) && strings.IndexByte("-._~+/", byte(i)) < 0 {
+			t[i] = 1
 		}
 	}
-	return body != ""
+	return t
+}()
+
+// isB64Token implements b64token of RFC 6750 §2.1. Every request comes by, so
+// that it has no branch for a character.
+func isB64Token(s string) bool {
+	body := strings.TrimRight(s, "=")
+	bad := uint8(0)
+	for i := range len(body) {
+		bad |= notB64Token[body[i]]
+	}
+	return body != "" && bad == 0
 }
 
 func isAlphanumeric(c byte) bool {

@@ -97,7 +97,8 @@ func (v *JWTVerifier) Verify(ctx context.Context, token string) (*oidckit.Identi
 		return nil, errNotBuilt
 	}
 	now := time.Now().Unix()
-	if e := v.seen.get(token); e != nil {
+	e, hash := v.seen.get(token)
+	if e != nil {
 		id, err := v.verifySeen(ctx, e, now)
 		if err != nil {
 			return nil, v.refuse(ctx, e.identity.Issuer, err)
@@ -106,7 +107,7 @@ func (v *JWTVerifier) Verify(ctx context.Context, token string) (*oidckit.Identi
 			return id, nil
 		}
 	}
-	e := &seenToken{token: token}
+	e = &seenToken{token: token, hash: hash}
 	if issuer, err := v.verify(ctx, e, now); err != nil {
 		return nil, v.refuse(ctx, issuer, err)
 	}

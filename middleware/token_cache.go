@@ -87,21 +87,21 @@ func newTokenCache(cfg TokenCache) *tokenCache {
 
 func (c *tokenCache) shard(hash uint64) *tokenShard { return &c.shards[hash%tokenShards] }
 
-// get returns the entry of exactly this token.
-func (c *tokenCache) get(token string) *seenToken {
+// get returns the entry of exactly this token, and the token's hash.
+func (c *tokenCache) get(token string) (e *seenToken, hash uint64) {
 	if c == nil || len(token) > jose.MaxToken {
-		return nil
+		return nil, 0
 	}
-	hash := maphash.String(c.seed, token)
+	hash = maphash.String(c.seed, token)
 	s := c.shard(hash)
 	s.mu.RLock()
-	e := s.entries[hash]
+	e = s.entries[hash]
 	s.mu.RUnlock()
 	// The whole token decides, not its hash.
 	if e == nil || e.token != token {
-		return nil
+		return nil, hash
 	}
-	return e
+	return e, hash
 }
 
 // add keeps a token that was verified. It makes room by what is over or was
@@ -113,31 +113,29 @@ func (c *tokenCache) add(e *seenToken, now int64) {
 	// The caller's string may be a small part of a large one.
 	e.token = strings.Clone(e.token)
 	e.usedAt.Store(now)
-	hash := maphash.String(c.seed, e.token)
-	s := c.shard(hash)
+	s := c.shard(e.hash)
 	size := e.size()
 	if size > s.maxBytes {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(hash)
+	s.remove(e.hash)
 	s.sweep(now)
 	for len(s.entries) >= s.maxTokens || s.bytes+size > s.maxBytes {
 		s.evict()
 	}
-	s.entries[hash] = e
+	s.entries[e.hash] = e
 	s.bytes += size
 }
 
 // drop forgets an entry, unless another one has taken its place.
 func (c *tokenCache) drop(e *seenToken) {
-	hash := maphash.String(c.seed, e.token)
-	s := c.shard(hash)
+	s := c.shard(e.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.entries[hash] == e {
-		s.remove(hash)
+	if s.entries[e.hash] == e {
+		s.remove(e.hash)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 // fields is immutable.
 type seenToken struct {
 	token    string
+	hash     uint64
 	identity *oidckit.Identity
 	lifetime lifetime
 	issuer   *trustedIssuer

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -158,14 +159,28 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 		if strings.Contains(log.buf.String(), value) {
 			t.Errorf("a %s is in the log", kind)
 		}
-		if strings.Contains(database, value) {
-			t.Errorf("a %s is in the database", kind)
+		for _, form := range spellings(value) {
+			if strings.Contains(database, form) {
+				t.Errorf("a %s is in the database", kind)
+			}
 		}
 		// The pages' own forms carry what is sealed or waits.
 		if kind != "request" && kind != "interaction" && strings.Contains(watch.bodies.String(), value) {
 			t.Errorf("a %s is in a body", kind)
 		}
 	}
+}
+
+// spellings returns a value as it is and as it stands inside base64, at each of
+// the three alignments: columns may hold either.
+func spellings(value string) []string {
+	out := []string{value}
+	for pad := range 3 {
+		encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", pad) + value))
+		// The ends depend on what stands beside the value.
+		out = append(out, encoded[4:len(encoded)-4])
+	}
+	return out
 }
 
 func readAll(t *testing.T, file string) string {

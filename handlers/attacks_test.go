@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -192,6 +193,7 @@ func TestRefusedIDTokens(t *testing.T) {
 		{name: "no issuer", script: claim("iss", nil)},
 		{name: "ASVS 10.5.4 another audience", script: claim("aud", "other")},
 		{name: "ASVS 10.5.4 a further audience", script: claim("aud", []string{clientID, "other"})},
+		{name: "ASVS 10.5.4 a further audience, last", script: claim("aud", []string{clientID, "zebra"})},
 		{name: "audience in another case", script: claim("aud", "WebApp")},
 		{name: "no audience", script: claim("aud", nil)},
 		{name: "empty audience", script: claim("aud", []string{})},
@@ -319,6 +321,7 @@ func TestMapIdentity(t *testing.T) {
 			return id, oidckit.NewError(oidckit.TemporarilyUnavailable, "directory down")
 		}, 503, ""},
 		{"panic", func(oidckit.Identity) (oidckit.Identity, error) { panic("canary") }, 500, ""},
+		{"runtime.Goexit", func(oidckit.Identity) (oidckit.Identity, error) { runtime.Goexit(); return oidckit.Identity{}, nil }, 500, ""},
 		{"another person", func(id oidckit.Identity) (oidckit.Identity, error) {
 			id.Subject, id.Issuer, id.SessionID = "root", "https://evil.example", "x"
 			id.Claims = oidckit.Claims(`{"name":"Mapped"}`)

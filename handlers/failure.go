@@ -106,7 +106,7 @@ func (rp *RelyingParty) report(ctx context.Context, route string, f *failure) {
 	switch {
 	case f.reason == "store_unavailable":
 		name = oidckit.EventStoreUnavailable
-	case route != "callback":
+	case route != "callback", f.status == http.StatusMethodNotAllowed:
 		return
 	}
 	rp.event(ctx, oidckit.Event{Name: name, Err: f})

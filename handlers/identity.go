@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -43,7 +44,10 @@ func (rp *RelyingParty) mapIdentity(ctx context.Context, id oidckit.Identity) (*
 	}
 	given := id
 	given.Audience, given.Scope, given.AMR, given.Claims = slices.Clone(id.Audience), slices.Clone(id.Scope), slices.Clone(id.AMR), slices.Clone(id.Claims)
-	mapped, err := rp.cfg.MapIdentity(ctx, given)
+	mapped, err := rp.askApp(ctx, given)
+	if f, ok := errors.AsType[*failure](err); ok {
+		return nil, f
+	}
 	if err != nil {
 		f := &failure{status: http.StatusForbidden, reason: "identity_refused", cause: err,
 			message: "You are signed in at the sign-in service, but this app does not let you in."}
@@ -58,6 +62,32 @@ func (rp *RelyingParty) mapIdentity(ctx context.Context, id oidckit.Identity) (*
 		return nil, refuse("claims_too_large", errors.New("handlers: MapIdentity returned more claims than are kept"))
 	}
 	return &mapped, nil
+}
+
+// askApp runs the app's hook beside the request, which ends at its deadline
+// whatever the hook does.
+func (rp *RelyingParty) askApp(ctx context.Context, given oidckit.Identity) (oidckit.Identity, error) {
+	type answer struct {
+		id  oidckit.Identity
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		// What stands where the hook does not return at all.
+		a := answer{err: &failure{status: http.StatusInternalServerError, reason: "panic",
+			message: "Something went wrong on our side.", cause: errors.New("handlers: MapIdentity panicked")}}
+		defer func() {
+			_ = recover()
+			answers <- a
+		}()
+		a.id, a.err = rp.cfg.MapIdentity(ctx, given)
+	}()
+	select {
+	case a := <-answers:
+		return a.id, a.err
+	case <-ctx.Done():
+		return given, storeDown(fmt.Errorf("handlers: MapIdentity did not answer: %w", ctx.Err()))
+	}
 }
 
 func encodeIdentity(id *oidckit.Identity) []byte {

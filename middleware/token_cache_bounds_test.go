@@ -1,0 +1,186 @@
+package middleware
+
+import (
+	"fmt"
+	"hash/maphash"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/oidckit/oidckit"
+)
+
+// fill adds an entry as verify does.
+func (c *tokenCache) fill(token string, exp, now int64) *seenToken {
+	_, hash := c.get(token)
+	e := &seenToken{token: token, hash: hash, issuer: &trustedIssuer{}, lifetime: lifetime{exp: exp}, identity: &oidckit.Identity{}}
+	c.add(e, now)
+	return e
+}
+
+func (c *tokenCache) size() (tokens int, bytes int64) {
+	for i := range c.shards {
+		tokens += len(c.shards[i].entries)
+		bytes += c.shards[i].bytes
+	}
+	return tokens, bytes
+}
+
+// The cache holds as many tokens, and as much, as it is told, and counts right.
+func TestTokenCacheIsBounded(t *testing.T) {
+	const never = int64(1) << 40
+	for _, row := range []struct {
+		name      string
+		cfg       TokenCache
+		length    int
+		maxTokens int
+		maxBytes  int64
+	}{
+		{"by count", TokenCache{MaxTokens: 640}, 10, 640, 1 << 40},
+		{"by bytes", TokenCache{MaxBytes: 1 << 20}, 1000, 1 << 30, 1 << 20},
+		{"one at least in each shard", TokenCache{MaxTokens: 1}, 10, tokenShards, 1 << 40},
+		{"default", TokenCache{}, 100, defaultMaxTokens, defaultMaxTokenBytes},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := newTokenCache(row.cfg)
+			for i := range 3 * defaultMaxTokens / 2 {
+				token := fmt.Sprintf("%0*d", row.length, i)
+				e := c.fill(token, never, int64(i))
+				if got, _ := c.get(token); got != e {
+					t.Fatalf("%d is not there", i)
+				}
+			}
+			tokens, bytes := c.size()
+			if tokens > row.maxTokens || bytes > row.maxBytes || tokens == 0 {
+				t.Errorf("%d tokens, %d bytes", tokens, bytes)
+			}
+			for i := range c.shards {
+				sum := int64(0)
+				for _, e := range c.shards[i].entries {
+					sum += e.size()
+					c.drop(e)
+				}
+				if sum == 0 && tokens > 10*tokenShards {
+					t.Errorf("shard %d is empty", i)
+				}
+			}
+			if tokens, bytes := c.size(); tokens != 0 || bytes != 0 {
+				t.Errorf("%d tokens and %d bytes are left of nothing", tokens, bytes)
+			}
+		})
+	}
+	c := newTokenCache(TokenCache{MaxBytes: 64 << 10})
+	c.fill(strings.Repeat("x", 1<<14), never, 0)
+	if tokens, _ := c.size(); tokens != 0 {
+		t.Error("a token larger than a shard was kept")
+	}
+}
+
+// Room is made by tokens that are over, and then by those that were not used
+// for longest.
+func TestTokenCacheMakesRoom(t *testing.T) {
+	c := newTokenCache(TokenCache{MaxTokens: 64 * tokenShards})
+	const used, now = 32, 1000
+	for i := range 64 * tokenShards * 2 {
+		c.fill(fmt.Sprint("over", i), now-1, 1)
+	}
+	for i := range 20 * tokenShards {
+		c.fill(fmt.Sprint("fresh", i), now*2, now)
+	}
+	over := 0
+	for i := range c.shards {
+		for _, e := range c.shards[i].entries {
+			if e.lifetime.over(now, 0) {
+				over++
+			}
+		}
+	}
+	if over > 64*tokenShards/5 {
+		t.Errorf("%d expired tokens are left", over)
+	}
+	kept := 0
+	for i := range 200 * tokenShards {
+		c.fill(fmt.Sprint("flood", i), now*2, now+1)
+		for j := range used {
+			if e, _ := c.get(fmt.Sprint("fresh", j)); e != nil {
+				e.touch(now + 2 + int64(i))
+			}
+		}
+	}
+	for j := range used {
+		if e, _ := c.get(fmt.Sprint("fresh", j)); e != nil {
+			kept++
+		}
+	}
+	if kept < used/2 {
+		t.Errorf("of %d tokens in use %d are left", used, kept)
+	}
+}
+
+// ATK-057: two tokens of one hash take each other's place and are never taken
+// for each other.
+func TestTokensOfOneHash(t *testing.T) {
+	c := newTokenCache(TokenCache{})
+	one := &seenToken{token: "one", issuer: &trustedIssuer{}, identity: &oidckit.Identity{}}
+	one.hash = maphash.String(c.seed, "two")
+	c.add(one, 0)
+	if e, _ := c.get("two"); e != nil {
+		t.Fatal("another token was taken for it")
+	}
+	two := c.fill("two", 1, 0)
+	c.drop(one)
+	if e, _ := c.get("two"); e != two {
+		t.Error("it went with the other one")
+	}
+	if a, b := newTokenCache(TokenCache{}), newTokenCache(TokenCache{}); a.seed == b.seed {
+		t.Error("two caches hash alike")
+	}
+}
+
+// What is kept of a token is no part of what its caller holds.
+func TestTokenCacheKeepsNoMore(t *testing.T) {
+	c := newTokenCache(TokenCache{})
+	const callers = 200
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range callers {
+		large := strings.Repeat(fmt.Sprintf("%08d", i), 1<<17)
+		c.fill(large[8:1000], 1<<40, 0)
+	}
+	if grown := heap() - before; grown > 16<<20 {
+		t.Errorf("%d bytes for %d tokens", grown, callers)
+	}
+	runtime.KeepAlive(c)
+}
+
+func TestTokenCacheConcurrently(t *testing.T) {
+	c := newTokenCache(TokenCache{MaxTokens: 2 * tokenShards})
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			for i := range 2000 {
+				token := fmt.Sprint(i % 300)
+				if e, _ := c.get(token); e == nil {
+					c.fill(token, int64(i%50), int64(i))
+				} else if e.token != token {
+					t.Errorf("%s for %s", e.token, token)
+				} else if (i+n)%7 == 0 {
+					c.drop(e)
+				} else {
+					e.touch(int64(i))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if tokens, _ := c.size(); tokens > 2*tokenShards {
+		t.Errorf("%d tokens", tokens)
+	}
+}

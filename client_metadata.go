@@ -1,5 +1,7 @@
 package oidckit
 
+import "fmt"
+
 // ClientMetadata is what a client registers about itself (RFC 7591 §2,
 // OpenID Connect Dynamic Client Registration 1.0 §2, OpenID Connect
 // RP-Initiated Logout 1.0 §3.1).
@@ -31,6 +33,18 @@ type ClientMetadata struct {
 	// DefaultMaxAge is in seconds; nil asks nothing.
 	DefaultMaxAge   *int64 `json:"default_max_age,omitempty"`
 	RequireAuthTime bool   `json:"require_auth_time,omitempty"`
+}
+
+// printedMetadata is ClientMetadata without its methods.
+type printedMetadata ClientMetadata
+
+// Format prints the metadata without the secret. JSON has it: that is the form
+// in which a client gets it.
+func (m ClientMetadata) Format(f fmt.State, verb rune) {
+	if m.ClientSecret != "" {
+		m.ClientSecret = "redacted"
+	}
+	fmt.Fprintf(f, fmt.FormatString(f, verb), printedMetadata(m))
 }
 
 // Token endpoint authentication methods (OpenID Connect Core 1.0 §9).

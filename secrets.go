@@ -21,7 +21,12 @@ const minSecretBytes = 32
 //
 // The zero value holds no key and is refused by every constructor. Secrets
 // prints as a fixed text, never as its keys.
-type Secrets struct{ keys [][]byte }
+type Secrets struct {
+	// keys is a function, so that printing a struct in which Secrets is an
+	// unexported field shows an address: such fields are printed without
+	// their methods.
+	keys func() [][]byte
+}
 
 // NewSecrets returns a ring of keys, each at least 32 bytes from a
 // cryptographic random source.
@@ -36,7 +41,7 @@ func NewSecrets(keys ...[]byte) (Secrets, error) {
 		}
 		ring = append(ring, append([]byte(nil), k...))
 	}
-	return Secrets{keys: ring}, nil
+	return Secrets{func() [][]byte { return ring }}, nil
 }
 
 // ParseSecrets reads a ring from text: keys separated by commas or white
@@ -60,15 +65,19 @@ func GenerateSecret() string {
 }
 
 // IsZero reports whether the ring holds no key.
-func (s Secrets) IsZero() bool { return len(s.keys) == 0 }
+func (s Secrets) IsZero() bool { return s.keys == nil }
 
 // Derive returns one key of length bytes for each key of the ring, in the
 // ring's order, bound to purpose (HKDF with SHA-256, RFC 5869). Different
 // purposes never share a key. It panics when length is beyond what HKDF gives
 // (8160 bytes).
 func (s Secrets) Derive(purpose string, length int) [][]byte {
-	out := make([][]byte, len(s.keys))
-	for i, k := range s.keys {
+	if s.IsZero() {
+		return nil
+	}
+	keys := s.keys()
+	out := make([][]byte, len(keys))
+	for i, k := range keys {
 		d, err := hkdf.Key(sha256.New, k, nil, "oidckit/"+purpose, length)
 		if err != nil {
 			panic("oidckit: " + err.Error())

@@ -54,6 +54,20 @@ type Account struct {
 	Claims map[string]any
 }
 
+// printedAccount is Account without its methods.
+type printedAccount Account
+
+// Format prints the account without its password and hash.
+func (acc Account) Format(f fmt.State, verb rune) {
+	if acc.Password != "" {
+		acc.Password = "redacted"
+	}
+	if acc.PasswordHash != "" {
+		acc.PasswordHash = "redacted"
+	}
+	fmt.Fprintf(f, fmt.FormatString(f, verb), printedAccount(acc))
+}
+
 // Create stores a new user and returns its subject. It returns
 // oidckit.ErrConflict where the name or the subject is taken.
 func (a *Accounts) Create(ctx context.Context, acc Account) (string, error) {

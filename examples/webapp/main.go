@@ -48,8 +48,9 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		defer listener.Close()
 		s.resolve(listener.Addr())
 	}
-	w, setUpErr := newWebapp(s, logger)
+	w := &webapp{base: s.basePath(), prefix: s.prefix}
 	defer w.Close()
+	setUpErr := w.setUp(s, logger)
 	// Every problem is named before anything is started or written.
 	err := errors.Join(settingsErr, listenErr, setUpErr)
 	if err == nil {
@@ -76,18 +77,16 @@ type webapp struct {
 	prefix   string
 }
 
-// newWebapp returns what has been made, for Close, even beside an error.
-func newWebapp(s *settings, logger zerolog.Logger) (*webapp, error) {
-	w := &webapp{base: s.basePath(), prefix: s.prefix}
-	var err error
+// setUp makes the parts. What it has made before an error is left to Close.
+func (w *webapp) setUp(s *settings, logger zerolog.Logger) (err error) {
 	if w.stores, err = openStores(s, logger); err != nil {
-		return w, err
+		return err
 	}
 	w.sessions, err = handlers.NewSessions(handlers.SessionConfig{
 		Secrets: s.secrets, Store: w.stores.set, SCSStore: w.stores.redis, BaseURL: s.baseURL, Logger: logger,
 	})
 	if err != nil {
-		return w, asFlags(err)
+		return asFlags(err)
 	}
 	w.rp, err = handlers.NewRelyingParty(handlers.Config{
 		Issuer:       s.issuer,
@@ -101,7 +100,7 @@ func newWebapp(s *settings, logger zerolog.Logger) (*webapp, error) {
 		HTTPClient:   s.client,
 		Logger:       logger,
 	})
-	return w, asFlags(err)
+	return asFlags(err)
 }
 
 // asFlags tells a problem of a config in the words of the command line.

@@ -209,7 +209,10 @@ func TestRotationInTraffic(t *testing.T) {
 	iss := newIssuer(t, "ES256", "EdDSA")
 	before, after := iss.keys[0], iss.keys[1]
 	iss.set(false, before)
-	g := newAPI(t, iss, func(c *middleware.JWTConfig) { c.TokenCache.MaxTokens = 128 })
+	g := newAPI(t, iss, func(c *middleware.JWTConfig) {
+		c.TokenCache.MaxTokens = 128
+		c.HTTPClient = &http.Client{Transport: inMemory{iss}}
+	})
 	var old, fresh []string
 	for i := range 250 {
 		jti := map[string]any{"jti": fmt.Sprint(i)}

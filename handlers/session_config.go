@@ -40,7 +40,9 @@ type SessionConfig struct {
 	// name the app's own (cookies do not know ports), and lets an app on http
 	// loopback have a cookie without Secure and __Host-. Empty means https.
 	BaseURL string
-	// Lifetime ends a session however much it is used. Default 12 hours.
+	// Lifetime ends a session however much it is used. Default 12 hours. It is
+	// the app's own: neither the end of the ID token nor that of the session at
+	// the issuer ends it (OWASP ASVS 5.0 7.6.1).
 	Lifetime time.Duration
 	// IdleTimeout ends a session that was not used for this long; it is kept to
 	// within a tenth. Default one hour; Lifetime where that is shorter.

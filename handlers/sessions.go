@@ -82,6 +82,8 @@ func (s *Sessions) check() error {
 func (s *Sessions) unavailable(w http.ResponseWriter, _ *http.Request, err error) {
 	s.log.Error().Err(err).Msg("the browser-session store could not answer")
 	h := w.Header()
+	// What the handler had in mind does not happen.
+	h.Del("Location")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Retry-After", wire.RetryAfter)
 	http.Error(w, "The service is not available right now. Please try again in a moment.", http.StatusServiceUnavailable)

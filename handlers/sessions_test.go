@@ -85,7 +85,7 @@ func TestStoresDown(t *testing.T) {
 		down(true)
 		res := other.step(callback)
 		down(false)
-		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Location") != "" && len(other.cookies(a)) > 0 {
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Location") != "" || len(other.cookies(a)) > 0 {
 			t.Errorf("callback without %s: %d %v", name, res.StatusCode, res.Header)
 		}
 		if other.loggedIn(a) != "" {

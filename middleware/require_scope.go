@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/oidckit/oidckit"
@@ -28,7 +27,18 @@ func RequireScope(scope ...string) func(http.Handler) http.Handler {
 // RequireAnyScope is RequireScope for identities with at least one of the
 // scopes. Its challenge names them all.
 func RequireAnyScope(scope ...string) func(http.Handler) http.Handler {
-	return requireScope(scope, func(has, want oidckit.Scope) bool { return slices.ContainsFunc(want, has.Has) })
+	return requireScope(scope, hasAny)
+}
+
+// hasAny is a loop because a function given to package slices is allocated for
+// each request.
+func hasAny(has, want oidckit.Scope) bool {
+	for _, token := range want {
+		if has.Has(token) {
+			return true
+		}
+	}
+	return false
 }
 
 func requireScope(scope []string, enough func(has, want oidckit.Scope) bool) func(http.Handler) http.Handler {

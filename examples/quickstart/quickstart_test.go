@@ -20,6 +20,8 @@ const (
 	deny     = "button[name=decision][value=deny]"
 )
 
+func TestMain(m *testing.M) { browsertest.Main(m) }
+
 // signIn fills in the login page and presses its button.
 func signIn(b *browsertest.Browser, name, pass string) {
 	b.Fill(username, name)

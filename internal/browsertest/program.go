@@ -15,31 +15,6 @@ import (
 	"time"
 )
 
-// buildTimeout bounds the build of a program on a slow machine.
-const buildTimeout = 8 * time.Minute
-
-// Build builds a program of this module, named as go build takes it, and
-// returns the path of the binary. Under the race detector the binary has it
-// too.
-func Build(t *testing.T, pkg string) string {
-	t.Helper()
-	dir := t.TempDir()
-	args := []string{"build", "-o", dir + string(filepath.Separator)}
-	if raceEnabled {
-		args = append(args, "-race")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), buildTimeout)
-	defer cancel()
-	if out, err := exec.CommandContext(ctx, "go", append(args, pkg)...).CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
-	}
-	made, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(made) != 1 {
-		t.Fatalf("go build %s made %v: not one program", pkg, made)
-	}
-	return made[0]
-}
-
 // Program is a running program.
 type Program struct {
 	t      *testing.T

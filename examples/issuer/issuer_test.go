@@ -14,6 +14,8 @@ import (
 	"github.com/oidckit/oidckit/internal/browsertest"
 )
 
+func TestMain(m *testing.M) { browsertest.Main(m) }
+
 // freeAddr returns an address nobody listens on at the moment.
 func freeAddr(t *testing.T) string {
 	t.Helper()

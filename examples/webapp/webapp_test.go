@@ -18,6 +18,8 @@ import (
 	"github.com/oidckit/oidckit/provider/oidctest"
 )
 
+func TestMain(m *testing.M) { browsertest.Main(m) }
+
 // freeAddr returns an address nobody listens on at the moment, and the base URL
 // that belongs to it.
 func freeAddr(t *testing.T) (addr, base string) {

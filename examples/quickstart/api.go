@@ -33,6 +33,7 @@ func orders(w http.ResponseWriter, r *http.Request) {
 // writeJSON writes what is known to be writable as JSON.
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	out := json.NewEncoder(w)
 	out.SetIndent("", "  ")
 	_ = out.Encode(v)

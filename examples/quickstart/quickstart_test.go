@@ -244,7 +244,7 @@ func TestStrangers(t *testing.T) {
 	base := p.Line("app")
 	rows := []struct{ path, accept, want string }{
 		{"/", "text/html", "200 OK"},
-		{"/healthz", "", `{"status":"ok"}`},
+		{"/healthz", "", `"status": "ok"`},
 		{"/me", "application/json", "401 Unauthorized"},
 		{"/me", "text/html", "/auth/login?"},
 		{"/api/orders", "", "401 Unauthorized\nBearer"},

@@ -106,8 +106,7 @@ func newIssuer(w *world, secrets oidckit.Secrets, logger zerolog.Logger) (*provi
 func (w *world) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("Content-Type", "application/json")
-		rw.Write([]byte(`{"status":"ok"}` + "\n"))
+		writeJSON(rw, map[string]string{"status": "ok"})
 	})
 	w.provider.Mount(mux)
 	mux.Handle(apiPath+"/", http.StripPrefix(apiPath, newAPI(w.tokens)))

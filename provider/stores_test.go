@@ -73,3 +73,18 @@ func (u *brokenUsers) CheckPassword(ctx context.Context, username, password stri
 	}
 	return u.Users.CheckPassword(ctx, username, password)
 }
+
+// spyKeys remembers how keys are stored.
+type spyKeys struct {
+	next   opstore.Keys
+	sealed [][]byte
+}
+
+func (s *spyKeys) Keys(ctx context.Context) ([]opstore.SigningKey, error) { return s.next.Keys(ctx) }
+
+func (s *spyKeys) DeleteKey(ctx context.Context, id string) error { return s.next.DeleteKey(ctx, id) }
+
+func (s *spyKeys) CreateKey(ctx context.Context, k *opstore.SigningKey) error {
+	s.sealed = append(s.sealed, k.SealedKey)
+	return s.next.CreateKey(ctx, k)
+}

@@ -31,9 +31,11 @@ type testIssuer struct {
 	*httptest.Server
 	signers map[string]*jose.Signer
 
-	mu      sync.Mutex
-	keys    []jose.JWK
-	down    bool
+	mu   sync.Mutex
+	keys []jose.JWK
+	down bool
+	// raw is published in place of keys where it is set.
+	raw     []byte
 	fetches atomic.Int64
 	calls   atomic.Int64
 }
@@ -88,7 +90,10 @@ func (i *testIssuer) serve(w http.ResponseWriter, r *http.Request) {
 			AuthorizationEndpoint: i.URL + "/authorize", TokenEndpoint: i.URL + "/token"})
 	case "/keys":
 		i.fetches.Add(1)
-		set, err := jose.MarshalJWKS(i.keys)
+		set, err := i.raw, error(nil)
+		if set == nil {
+			set, err = jose.MarshalJWKS(i.keys)
+		}
 		if err != nil {
 			panic(err)
 		}
@@ -105,6 +110,13 @@ func (i *testIssuer) set(down bool, keys ...jose.JWK) {
 	if keys != nil {
 		i.keys = keys
 	}
+}
+
+// publish makes any text the JWK set.
+func (i *testIssuer) publish(set []byte) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.raw = set
 }
 
 // claims is a good access token's document, changed by edits; a nil value

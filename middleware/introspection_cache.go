@@ -1,7 +1,8 @@
 package middleware
 
 import (
-	"crypto/sha256"
+	"hash/maphash"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,24 +15,10 @@ const (
 	// minShardAnswers keeps small caches in one piece, where the bound is
 	// exact.
 	minShardAnswers = 64
-	// maxAnswerBytes bounds the answers that one cache holds, by their length
-	// on the wire.
+	// maxAnswerBytes bounds the answers that one cache holds, by the length of
+	// token and answer on the wire.
 	maxAnswerBytes = 64 << 20
 )
-
-// answerKey stands for a token in a cache. Unlike a seeded hash with the token
-// beside it, a SHA-256 has one size, so that strangers' tokens of 16 KiB take
-// no more room than others, and a cache holds no token that works. Opaque
-// tokens are short: it costs a tenth of a microsecond.
-type answerKey [sha256.Size]byte
-
-// stackToken is the length of a token that is hashed without an allocation.
-const stackToken = 2048
-
-func keyOf(token string) answerKey {
-	var room [stackToken]byte
-	return sha256.Sum256(append(room[:0], token...))
-}
 
 // IntrospectionCache bounds what a verifier remembers of the answers it was
 // given.
@@ -82,14 +69,16 @@ type introspected struct {
 
 // answerCache remembers answers for a while. It forgets the oldest when it is
 // full: what is asked for all the time moves from the older of two generations
-// to the newer one. It is safe for concurrent use.
-type answerCache struct {
-	shards []answerShard
+// to the newer one. A map's hash is seeded and it compares its keys whole, so
+// that no token is ever taken for another one. It is safe for concurrent use.
+type answerCache[K comparable] struct {
+	seed   maphash.Seed
+	shards []answerShard[K]
 }
 
-type answerShard struct {
+type answerShard[K comparable] struct {
 	mu        sync.Mutex
-	now, past map[answerKey]cachedAnswer
+	now, past map[K]cachedAnswer
 	// weight is that of the answers in now.
 	weight              int
 	maxCount, maxWeight int
@@ -104,35 +93,36 @@ type cachedAnswer struct {
 	until time.Duration
 }
 
-func newAnswerCache(limit int) *answerCache {
+func newAnswerCache[K comparable](limit int) *answerCache[K] {
 	n := answerShards
 	if limit < answerShards*minShardAnswers {
 		n = 1
 	}
-	c := &answerCache{shards: make([]answerShard, n)}
+	c := &answerCache[K]{seed: maphash.MakeSeed(), shards: make([]answerShard[K], n)}
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.maxCount, s.maxWeight = max(1, limit/n/2), maxAnswerBytes/n/2
-		s.now = map[answerKey]cachedAnswer{}
+		s.now = map[K]cachedAnswer{}
 	}
 	return c
 }
 
-func (c *answerCache) shard(k *answerKey) *answerShard {
-	return &c.shards[int(k[0])%len(c.shards)]
+func (c *answerCache[K]) lock(k K) *answerShard[K] {
+	s := &c.shards[maphash.Comparable(c.seed, k)%uint64(len(c.shards))]
+	s.mu.Lock()
+	return s
 }
 
 // get returns the answer of a key, or nil.
-func (c *answerCache) get(k *answerKey, now time.Duration) *introspected {
-	s := c.shard(k)
-	s.mu.Lock()
+func (c *answerCache[K]) get(k K, now time.Duration) *introspected {
+	s := c.lock(k)
 	defer s.mu.Unlock()
-	e, ok := s.now[*k]
+	e, ok := s.now[k]
 	if !ok {
-		if e, ok = s.past[*k]; !ok {
+		if e, ok = s.past[k]; !ok {
 			return nil
 		}
-		delete(s.past, *k)
+		delete(s.past, k)
 		if now < e.until {
 			s.put(k, e)
 		}
@@ -145,9 +135,8 @@ func (c *answerCache) get(k *answerKey, now time.Duration) *introspected {
 }
 
 // put remembers an answer.
-func (c *answerCache) put(k *answerKey, a *introspected, until time.Duration) {
-	s := c.shard(k)
-	s.mu.Lock()
+func (c *answerCache[K]) put(k K, a *introspected, until time.Duration) {
+	s := c.lock(k)
 	defer s.mu.Unlock()
 	s.remove(k)
 	if a.weight <= s.maxWeight {
@@ -156,25 +145,84 @@ func (c *answerCache) put(k *answerKey, a *introspected, until time.Duration) {
 }
 
 // remove forgets a key.
-func (c *answerCache) remove(k *answerKey) {
-	s := c.shard(k)
-	s.mu.Lock()
+func (c *answerCache[K]) remove(k K) {
+	s := c.lock(k)
 	defer s.mu.Unlock()
 	s.remove(k)
 }
 
-func (s *answerShard) put(k *answerKey, e cachedAnswer) {
+func (s *answerShard[K]) put(k K, e cachedAnswer) {
 	if len(s.now) >= s.maxCount || s.weight+e.answer.weight > s.maxWeight {
-		s.past, s.now, s.weight = s.now, map[answerKey]cachedAnswer{}, 0
+		s.past, s.now, s.weight = s.now, map[K]cachedAnswer{}, 0
 	}
-	s.now[*k] = e
+	s.now[k] = e
 	s.weight += e.answer.weight
 }
 
-func (s *answerShard) remove(k *answerKey) {
-	if e, ok := s.now[*k]; ok {
+func (s *answerShard[K]) remove(k K) {
+	if e, ok := s.now[k]; ok {
 		s.weight -= e.answer.weight
-		delete(s.now, *k)
+		delete(s.now, k)
 	}
-	delete(s.past, *k)
+	delete(s.past, k)
+}
+
+// answerCaches remembers active tokens and refused ones apart, so that
+// strangers with made-up tokens push out no good one. A nil one is empty and
+// stays so.
+type answerCaches struct {
+	// active has the token itself as the key: a hash of the kind that refused
+	// has costs a long token more than all the rest of a hit.
+	active *answerCache[string]
+	// refused has the SHA-256, which takes the same room for tokens of
+	// strangers of whatever length.
+	refused *answerCache[oidckit.TokenHash]
+	bounds  IntrospectionCache
+}
+
+func newAnswerCaches(bounds IntrospectionCache) *answerCaches {
+	if bounds.Disabled {
+		return nil
+	}
+	return &answerCaches{
+		active:  newAnswerCache[string](bounds.MaxTokens),
+		refused: newAnswerCache[oidckit.TokenHash](bounds.MaxTokens),
+		bounds:  bounds,
+	}
+}
+
+// get returns what is remembered of a token, or nil.
+func (c *answerCaches) get(token string, now time.Duration) *introspected {
+	if c == nil {
+		return nil
+	}
+	if answer := c.active.get(token, now); answer != nil {
+		return answer
+	}
+	return c.refused.get(oidckit.HashToken(token), now)
+}
+
+// put remembers an answer from when it was asked for: what the issuer has
+// changed since then is not in it.
+func (c *answerCaches) put(token string, answer *introspected, asked time.Duration) {
+	if c == nil {
+		return
+	}
+	c.remove(token)
+	switch {
+	case answer.identity != nil:
+		// The token may be a small piece of something large.
+		c.active.put(strings.Clone(token), answer, asked+c.bounds.MaxAge)
+	case !answer.transient:
+		c.refused.put(oidckit.HashToken(token), answer, asked+c.bounds.RefusalMaxAge)
+	}
+}
+
+// remove forgets a token.
+func (c *answerCaches) remove(token string) {
+	if c == nil {
+		return
+	}
+	c.active.remove(token)
+	c.refused.remove(oidckit.HashToken(token))
 }

@@ -27,50 +27,49 @@ type introspectionCall struct {
 	done   chan struct{}
 	answer *introspected
 	err    error
-	// forgotten is set, under introspectionCalls.mu, when the answer must not
-	// be remembered.
-	forgotten bool
 }
 
-// introspectionCalls are the questions under way, one for each token.
+// introspectionCalls are the questions under way, one for each token. An answer
+// is remembered while its question stands here, and not if the token was
+// forgotten or asked about anew meanwhile.
 type introspectionCalls struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	gate   *introspectionGate
 	wg     sync.WaitGroup
 
-	mu     sync.Mutex
-	closed bool
-	byKey  map[answerKey]*introspectionCall
+	mu      sync.Mutex
+	closed  bool
+	byToken map[string]*introspectionCall
 }
 
 func newIntrospectionCalls() *introspectionCalls {
-	c := &introspectionCalls{gate: newIntrospectionGate(), byKey: map[answerKey]*introspectionCall{}}
+	c := &introspectionCalls{gate: newIntrospectionGate(), byToken: map[string]*introspectionCall{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
 // lookup returns the answer to the question about a token, which it puts where
 // none is under way. A question that is not merged is nobody else's.
-func (v *IntrospectionVerifier) lookup(ctx context.Context, key *answerKey, token string, merged bool) (*introspected, error) {
-	call, answer, err := v.join(key, token, merged)
+func (v *IntrospectionVerifier) lookup(ctx context.Context, token string, merged bool) (*introspected, error) {
+	call, answer, err := v.join(token, merged)
 	if call == nil {
 		return answer, err
 	}
 	return call.wait(ctx)
 }
 
-func (v *IntrospectionVerifier) join(key *answerKey, token string, merged bool) (*introspectionCall, *introspected, error) {
+func (v *IntrospectionVerifier) join(token string, merged bool) (*introspectionCall, *introspected, error) {
 	c := v.calls
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if merged {
 		// One that is late already has nothing to give.
-		if call := c.byKey[*key]; call != nil && call.ctx.Err() == nil {
+		if call := c.byToken[token]; call != nil && call.ctx.Err() == nil {
 			return call, nil, nil
 		}
 		// It may have come since the caller looked.
-		if answer := v.remembered(key, time.Since(v.started)); answer != nil {
+		if answer := v.cache.get(token, time.Since(v.started)); answer != nil {
 			return nil, answer, nil
 		}
 	}
@@ -80,22 +79,21 @@ func (v *IntrospectionVerifier) join(key *answerKey, token string, merged bool) 
 	if err := c.gate.ready(); err != nil {
 		return nil, nil, err
 	}
-	call := &introspectionCall{done: make(chan struct{}), forgotten: !merged}
+	call := &introspectionCall{done: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(c.ctx, v.cfg.Timeout)
 	call.ctx = ctx
 	if merged {
-		c.byKey[*key] = call
+		c.byToken[token] = call
 	}
-	k := *key
 	c.wg.Go(func() {
 		defer cancel()
-		v.run(call, k, token)
+		v.run(call, token)
 	})
 	return call, nil, nil
 }
 
 // run puts the question and remembers the answer.
-func (v *IntrospectionVerifier) run(call *introspectionCall, key answerKey, token string) {
+func (v *IntrospectionVerifier) run(call *introspectionCall, token string) {
 	asked := time.Since(v.started)
 	call.err = errCallPanicked
 	defer func() {
@@ -103,7 +101,7 @@ func (v *IntrospectionVerifier) run(call *introspectionCall, key answerKey, toke
 		if recover() != nil {
 			call.answer, call.err = nil, errCallPanicked
 		}
-		v.finish(call, &key, asked)
+		v.finish(call, token, asked)
 	}()
 	call.answer, call.err = v.askInTurn(call.ctx, token)
 }
@@ -120,15 +118,15 @@ func (v *IntrospectionVerifier) askInTurn(ctx context.Context, token string) (an
 }
 
 // finish remembers the answer before it lets anybody put the question again.
-func (v *IntrospectionVerifier) finish(call *introspectionCall, key *answerKey, asked time.Duration) {
+func (v *IntrospectionVerifier) finish(call *introspectionCall, token string, asked time.Duration) {
 	c := v.calls
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.byKey[*key] == call {
-		delete(c.byKey, *key)
-	}
-	if call.err == nil && !call.forgotten {
-		v.remember(key, call.answer, asked)
+	if c.byToken[token] == call {
+		delete(c.byToken, token)
+		if call.err == nil {
+			v.cache.put(token, call.answer, asked)
+		}
 	}
 	close(call.done)
 }
@@ -152,13 +150,10 @@ func (call *introspectionCall) wait(ctx context.Context) (*introspected, error) 
 
 // forget keeps an answer that is under way from being remembered. Requests from
 // now on put a question of their own.
-func (c *introspectionCalls) forget(key *answerKey) {
+func (c *introspectionCalls) forget(token string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if call := c.byKey[*key]; call != nil {
-		call.forgotten = true
-		delete(c.byKey, *key)
-	}
+	delete(c.byToken, token)
 }
 
 // close ends the calls under way.
@@ -184,8 +179,7 @@ func (c *introspectionCalls) close() error {
 // with no.
 func (v *IntrospectionVerifier) probe(ctx context.Context) error {
 	token := secret.Token()
-	key := keyOf(token)
-	answer, err := v.lookup(ctx, &key, token, false)
+	answer, err := v.lookup(ctx, token, false)
 	if err != nil {
 		return err
 	}

@@ -39,10 +39,8 @@ type IntrospectionVerifier struct {
 	metadata  *discovery.Client
 	keys      *keyring
 	calls     *introspectionCalls
-	// active and refused are apart, so that strangers with made-up tokens
-	// push out no good one.
-	active, refusals *answerCache
-	denied           *denyList
+	cache     *answerCaches
+	denied    *denyList
 	// probed is when Check last found everything in order, since started.
 	probed atomic.Int64
 }
@@ -67,10 +65,8 @@ func NewIntrospectionVerifier(cfg IntrospectionConfig) (*IntrospectionVerifier, 
 		started:   time.Now(),
 		client:    httpx.Bounded(cfg.HTTPClient),
 		calls:     newIntrospectionCalls(),
+		cache:     newAnswerCaches(cfg.Cache),
 		denied:    newDenyList(cfg.MaxRevocations),
-	}
-	if !cfg.Cache.Disabled {
-		v.active, v.refusals = newAnswerCache(cfg.Cache.MaxTokens), newAnswerCache(cfg.Cache.MaxTokens)
 	}
 	if cfg.signed() {
 		var err error
@@ -127,13 +123,11 @@ func (v *IntrospectionVerifier) Close() error {
 // makes the verifier ask again. It is for an app that has just revoked the
 // token at its issuer.
 func (v *IntrospectionVerifier) Forget(token string) {
-	if v == nil || v.active == nil || len(token) > maxAccessToken {
+	if v == nil || v.calls == nil || len(token) > maxAccessToken {
 		return
 	}
-	key := keyOf(token)
-	v.calls.forget(&key)
-	v.active.remove(&key)
-	v.refusals.remove(&key)
+	v.calls.forget(token)
+	v.cache.remove(token)
 }
 
 // Revoke refuses tokens from now on, whatever the issuer says of them, as
@@ -180,8 +174,7 @@ func (v *IntrospectionVerifier) verify(ctx context.Context, token string) (*oidc
 		return nil, errNoB64Token
 	}
 	now := time.Now()
-	key := keyOf(token)
-	answer := v.remembered(&key, now.Sub(v.started))
+	answer := v.cache.get(token, now.Sub(v.started))
 	if answer == nil {
 		// RFC 6750 §2.1: nothing else goes upstream, nor is it remembered
 		if !isB64Token(token) {
@@ -189,7 +182,7 @@ func (v *IntrospectionVerifier) verify(ctx context.Context, token string) (*oidc
 		}
 		var err error
 		// Without a cache, an answer to an earlier question will not do.
-		if answer, err = v.lookup(ctx, &key, token, !v.cfg.Cache.Disabled); err != nil {
+		if answer, err = v.lookup(ctx, token, !v.cfg.Cache.Disabled); err != nil {
 			return nil, fmt.Errorf("introspection at %s: %w", v.cfg.Issuer, err)
 		}
 		now = time.Now()
@@ -204,29 +197,4 @@ func (v *IntrospectionVerifier) verify(ctx context.Context, token string) (*oidc
 		return nil, err
 	}
 	return answer.identity, nil
-}
-
-func (v *IntrospectionVerifier) remembered(key *answerKey, now time.Duration) *introspected {
-	if v.active == nil {
-		return nil
-	}
-	if answer := v.active.get(key, now); answer != nil {
-		return answer
-	}
-	return v.refusals.get(key, now)
-}
-
-// remember keeps an answer from when it was asked for: what the issuer has
-// changed since then is not in it.
-func (v *IntrospectionVerifier) remember(key *answerKey, answer *introspected, asked time.Duration) {
-	switch {
-	case answer.identity != nil:
-		v.refusals.remove(key)
-		v.active.put(key, answer, asked+v.cfg.Cache.MaxAge)
-	default:
-		v.active.remove(key)
-		if !answer.transient {
-			v.refusals.put(key, answer, asked+v.cfg.Cache.RefusalMaxAge)
-		}
-	}
 }

@@ -128,6 +128,13 @@ func (c *Client) refresh(done chan struct{}) {
 	c.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	c.backoff = min(max(2*c.backoff, minBackoff), maxBackoff)
 	c.retryAt = time.Now().Add(c.backoff)
+	c.report(err)
+}
+
+// report must not end the program: it is not in the goroutine of a request,
+// and the writer behind the logger is the app's.
+func (c *Client) report(err error) {
+	defer func() { _ = recover() }()
 	c.log.Warn().Err(err).Str("issuer", c.issuer).Bool("stale", c.current != nil).
 		Msg("the issuer's metadata could not be fetched")
 }

@@ -180,7 +180,10 @@ type report struct {
 	failures int
 }
 
+// log must not end the program: it is not in the goroutine of a request, and
+// the writer behind the logger is the app's.
 func (c *Cache) log(before, after report, skipped int, err error) {
+	defer func() { _ = recover() }()
 	log := &c.config.Logger
 	if err != nil {
 		event := log.Warn().Err(err).Int("failures", after.failures)

@@ -150,6 +150,16 @@ func (c *DPoPConfig) validate() (origins []string, err error) {
 	return nil, fmt.Errorf("middleware: DPoPConfig: %w", errors.Join(problems...))
 }
 
+// Algorithms returns those in which proofs may be signed, for
+// oidckit.ResourceMetadata.DPoPSigningAlgValuesSupported. There are none of a
+// DPoP that is nil.
+func (d *DPoP) Algorithms() []string {
+	if d == nil {
+		return nil
+	}
+	return strings.Fields(d.algs)
+}
+
 func (d *DPoP) required() bool { return d != nil && d.only }
 
 func (d *DPoP) check(r *http.Request, want dpop.Request) (*dpop.Proof, error) {

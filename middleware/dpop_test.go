@@ -361,6 +361,14 @@ func TestDPoPNonce(t *testing.T) {
 	}
 }
 
+func TestDPoPAlgorithms(t *testing.T) {
+	var none *middleware.DPoP
+	d, err := middleware.NewDPoP(middleware.DPoPConfig{Origin: audience, Algorithms: []string{"ES256", "RS256"}})
+	if err != nil || strings.Join(d.Algorithms(), " ") != "ES256 RS256" || none.Algorithms() != nil {
+		t.Errorf("%v, %v", d.Algorithms(), err)
+	}
+}
+
 func TestDPoPConfig(t *testing.T) {
 	for _, row := range []struct {
 		name  string

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -147,11 +148,15 @@ func newIssuer(t *testing.T, serve func(http.Handler) *httptest.Server) *issuer 
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-func (i *issuer) token(t *testing.T, audience, scope string) string {
+func (i *issuer) token(t *testing.T, audience, scope string, more ...map[string]any) string {
 	t.Helper()
 	now := time.Now().Unix()
-	claims, err := json.Marshal(map[string]any{"iss": i.URL, "sub": "alice", "aud": audience, "client_id": "webapp",
-		"scope": scope, "jti": "1", "iat": now, "exp": now + 300})
+	document := map[string]any{"iss": i.URL, "sub": "alice", "aud": audience, "client_id": "webapp",
+		"scope": scope, "jti": "1", "iat": now, "exp": now + 300}
+	for _, claims := range more {
+		maps.Copy(document, claims)
+	}
+	claims, err := json.Marshal(document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +170,10 @@ func (i *issuer) token(t *testing.T, audience, scope string) string {
 	r.FillBytes(sig[:32])
 	s.FillBytes(sig[32:])
 	return input + "." + b64(sig)
+}
+
+func authAgo(d time.Duration) map[string]any {
+	return map[string]any{"auth_time": time.Now().Add(-d).Unix()}
 }
 
 func TestBadSettings(t *testing.T) {
@@ -183,7 +192,11 @@ func TestBadSettings(t *testing.T) {
 		args  []string
 		names []string
 	}{
-		{"unknown flags", "", []string{"-introspect", "-dpop", "off", "-redis", "redis://x"}, []string{"-introspect", "-dpop", "-redis"}},
+		{"unknown flags", "", []string{"-mtls", "-broker", "x"}, []string{"-mtls", "-broker"}},
+		{"DPoP", "", []string{"-dpop", "maybe"}, []string{"-dpop", `"maybe"`}},
+		{"DPoP without an address", "", []string{"-dpop", "allow", "-addr", "0.0.0.0:0", "-resource", "urn:api"}, []string{"-dpop", "-resource"}},
+		{"stores", "", []string{"-dpop", "allow", "-db", "oracle:canary", "-redis", "http://canary"}, []string{"-db", `"oracle"`, "-redis"}},
+		{"no file", "", []string{"-dpop", "allow", "-db", "sqlite:/no/such/folder/x.db"}, []string{"-db", "/no/such/folder"}},
 		{"argument", "", []string{"serve"}, []string{`"serve"`}},
 		{"address", "", []string{"-addr", "8082"}, []string{"-addr"}},
 		{"taken port", "", []string{"-addr", taken.Addr().String()}, []string{"-addr", "in use"}},
@@ -209,6 +222,9 @@ func TestBadSettings(t *testing.T) {
 			line, rest, _ := strings.Cut(stderr.String(), "\n")
 			if stdout.Len() != 0 || rest != "" {
 				t.Errorf("more than one line on standard error: %s%s", stdout.String(), stderr.String())
+			}
+			if strings.Contains(line, "canary") {
+				t.Errorf("%q tells what may be a password", line)
 			}
 			for _, name := range row.names {
 				if !strings.Contains(line, name) {
@@ -258,7 +274,12 @@ func TestRoutes(t *testing.T) {
 		{"placing an order with the scope to read", "POST", "/orders", one.token(t, resource, "orders:read"), 403, `scope="orders:write"`},
 		{"a further route", "GET", "/things", one.token(t, resource, "things:read"), 200, ""},
 		{"a further route without scope", "DELETE", "/things", one.token(t, resource, "things:read"), 403, `scope="things:write"`},
-		{"later work", "POST", "/transfer", one.token(t, resource, ""), 404, ""},
+		{"RFC 9470 no authentication", "POST", "/transfer", one.token(t, resource, ""), 401, `error="insufficient_user_authentication"`},
+		{"RFC 9470 an old one", "POST", "/transfer", one.token(t, resource, "", authAgo(time.Hour)), 401, `max_age="300"`},
+		{"RFC 9470 a recent one", "POST", "/transfer", one.token(t, resource, "", authAgo(time.Minute)), 200, ""},
+		{"RFC 9449 off", "GET", "/whoami", one.token(t, resource, "", map[string]any{"cnf": map[string]string{"jkt": "x"}}), 401, `error="invalid_token"`},
+		{"RFC 9728 §5.1", "GET", "/whoami", "", 401, `resource_metadata="https://api.example/.well-known/oauth-protected-resource"`},
+		{"RFC 9728 §3", "GET", "/.well-known/oauth-protected-resource", "", 200, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			resp, doc := p.do(t, row.method, row.path, row.token)

@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/oidckit/oidckit/middleware"
 	"github.com/rs/zerolog"
 )
 
@@ -47,14 +48,22 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 	logger := zerolog.New(errOut).With().Timestamp().Logger()
 	verifier, verifierErr := newVerifier(s, logger)
 	defer verifier.Close()
-	api, apiErr := newAPI(verifier, s.routes, logger)
 	listener, listenErr := net.Listen("tcp", s.addr)
 	if listenErr != nil {
 		listenErr = fmt.Errorf("-addr: %w", listenErr)
 	} else {
 		defer listener.Close()
 	}
-	if err := errors.Join(settingsErr, verifierErr, apiErr, listenErr); err != nil {
+	replay, replayErr := openReplay(s)
+	defer replay.Close()
+	guard := middleware.Bearer{Verifier: verifier, Logger: logger}
+	var dpopErr error
+	guard.DPoP, dpopErr = newDPoP(s, listener, replay)
+	api, apiErr := newAPI(guard, s)
+	if err := errors.Join(settingsErr, verifierErr, replayErr, dpopErr, apiErr, listenErr); err != nil {
+		return err
+	}
+	if err := s.createDatabase(); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "api: http://%s\n", listener.Addr())

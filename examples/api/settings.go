@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // settings is what flags and environment say.
@@ -18,6 +20,10 @@ type settings struct {
 	issuers  list
 	routes   routes
 	ca       string
+	// dpop is off, allow or require.
+	dpop         string
+	db, redisURL string
+	redis        *redis.Options
 }
 
 func newFlags(s *settings) *flag.FlagSet {
@@ -28,6 +34,9 @@ func newFlags(s *settings) *flag.FlagSet {
 	f.StringVar(&s.resource, "resource", "http://localhost:8082", "identifier of this API: the audience that tokens must name")
 	f.Var(&s.issuers, "issuer", "issuer whose tokens are taken; repeatable (default http://localhost:9000)")
 	f.Var(&s.routes, "route", "further route and the scope it needs, as 'GET /things=things:read'; repeatable")
+	f.StringVar(&s.dpop, "dpop", "off", "tokens that are bound to a key of the client's: off, allow or require")
+	f.StringVar(&s.db, "db", "memory", "where used DPoP proofs are remembered: sqlite:FILE, postgres://… or memory; replicas share it")
+	f.StringVar(&s.redisURL, "redis", "", "redis://… to remember them instead")
 	f.StringVar(&s.ca, "ca", "", "PEM `file` with further roots for calls to the issuers")
 	return f
 }
@@ -55,6 +64,7 @@ func parseSettings(args []string, env func(string) (string, bool), out io.Writer
 	if u, err := url.Parse(s.resource); err != nil || !u.IsAbs() || strings.Contains(s.resource, "#") {
 		problems = append(problems, fmt.Errorf("-resource: %q is not an absolute URI without fragment", s.resource))
 	}
+	problems = append(problems, s.parseDPoP()...)
 	return s, errors.Join(problems...)
 }
 

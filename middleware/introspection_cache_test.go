@@ -70,12 +70,7 @@ func verdict(v middleware.Verifier, token string) string {
 func TestIntrospectionIsMergedAndPooled(t *testing.T) {
 	i := newIntrospector(t)
 	g, _ := newIntrospectedAPI(t, i, nil)
-	release := make(chan struct{})
-	i.play(func(w http.ResponseWriter, _ *http.Request) {
-		<-release
-		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, i.active())
-	})
+	release := i.hold()
 	var started, done sync.WaitGroup
 	started.Add(200)
 	for range 200 {
@@ -107,12 +102,7 @@ func TestIntrospectionIsMergedAndPooled(t *testing.T) {
 func TestIntrospectionsAreCapped(t *testing.T) {
 	i := newIntrospector(t)
 	g, _ := newIntrospectedAPI(t, i, nil)
-	release := make(chan struct{})
-	i.play(func(w http.ResponseWriter, _ *http.Request) {
-		<-release
-		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, i.active())
-	})
+	release := i.hold()
 	var done sync.WaitGroup
 	for n := range 200 {
 		done.Go(func() {

@@ -121,6 +121,17 @@ func (i *testIntrospector) play(fn http.HandlerFunc) {
 	i.script = fn
 }
 
+// hold keeps every answer, which is a good one, until the channel is closed.
+func (i *testIntrospector) hold() chan struct{} {
+	release := make(chan struct{})
+	i.play(func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, i.active())
+	})
+	return release
+}
+
 // seen returns the last request to the endpoint.
 func (i *testIntrospector) seen(tb testing.TB) (*http.Request, url.Values) {
 	tb.Helper()
@@ -174,7 +185,7 @@ func newIntrospectedAPI(tb testing.TB, i *testIntrospector, edit func(*middlewar
 	return g, v
 }
 
-// unchecked demands 503, a report that says what was at odds, and no secret in
+// wantUnchecked demands 503, a report that says what was at odds, and no secret in
 // it; and that nothing of it is remembered.
 func (g *guarded) wantUnchecked(t *testing.T, resp *http.Response, reason string) {
 	t.Helper()

@@ -3,6 +3,11 @@
 //
 //	go run ./examples/api
 //	go run ./examples/api -issuer https://login.example.com -resource https://api.example.com -route 'GET /things=things:read'
+//	OIDCKIT_CLIENT_SECRET=… go run ./examples/api -introspect -client-id orders-api
+//
+// With -introspect, tokens that only their issuer can read are good as well:
+// the first issuer is asked about them, as the client that the API is there.
+// JWTs are judged by their issuer's keys as before.
 //
 // Without a flag it takes the tokens of the example issuer as it runs on the
 // same machine.
@@ -47,7 +52,6 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 	}
 	logger := zerolog.New(errOut).With().Timestamp().Logger()
 	verifier, verifierErr := newVerifier(s, logger)
-	defer verifier.Close()
 	listener, listenErr := net.Listen("tcp", s.addr)
 	if listenErr != nil {
 		listenErr = fmt.Errorf("-addr: %w", listenErr)
@@ -55,7 +59,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		defer listener.Close()
 	}
 	replay, replayErr := openReplay(s)
-	defer replay.Close()
+	// What could not be opened can be closed all the same.
+	defer func() { _ = errors.Join(verifier.Close(), replay.Close()) }()
 	guard := middleware.Bearer{Verifier: verifier, Logger: logger}
 	var dpopErr error
 	guard.DPoP, dpopErr = newDPoP(s, listener, replay)

@@ -24,6 +24,8 @@ type settings struct {
 	dpop         string
 	db, redisURL string
 	redis        *redis.Options
+
+	introspection introspection
 }
 
 func newFlags(s *settings) *flag.FlagSet {
@@ -37,6 +39,7 @@ func newFlags(s *settings) *flag.FlagSet {
 	f.StringVar(&s.dpop, "dpop", "off", "tokens that are bound to a key of the client's: off, allow or require")
 	f.StringVar(&s.db, "db", "memory", "where used DPoP proofs are remembered: sqlite:FILE, postgres://… or memory; replicas share it")
 	f.StringVar(&s.redisURL, "redis", "", "redis://… to remember them instead")
+	s.introspection.flags(f)
 	f.StringVar(&s.ca, "ca", "", "PEM `file` with further roots for calls to the issuers")
 	return f
 }
@@ -65,6 +68,7 @@ func parseSettings(args []string, env func(string) (string, bool), out io.Writer
 		problems = append(problems, fmt.Errorf("-resource: %q is not an absolute URI without fragment", s.resource))
 	}
 	problems = append(problems, s.parseDPoP()...)
+	problems = append(problems, s.introspection.validate()...)
 	return s, errors.Join(problems...)
 }
 
@@ -97,7 +101,7 @@ func fromEnvironment(f *flag.FlagSet, env func(string) (string, bool)) (problems
 	given := map[string]bool{}
 	f.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
 	f.VisitAll(func(fl *flag.Flag) {
-		name := "OIDCKIT_" + strings.ToUpper(fl.Name)
+		name := "OIDCKIT_" + strings.ToUpper(strings.ReplaceAll(fl.Name, "-", "_"))
 		value, ok := env(name)
 		if !ok || value == "" || given[fl.Name] {
 			return

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,19 +11,17 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// newVerifier takes the tokens of every issuer, each with keys of its own. It
-// calls nobody: the issuers may be started later.
-func newVerifier(s *settings, logger zerolog.Logger) (*middleware.JWTVerifier, error) {
-	client, err := httpClient(s.ca)
+// newJWTVerifier takes the JWTs of every issuer, each with keys of its own.
+func newJWTVerifier(s *settings, client *http.Client, logger zerolog.Logger) (*middleware.JWTVerifier, error) {
 	cfg := middleware.JWTConfig{Audience: s.resource, HTTPClient: client, Logger: logger}
 	for _, issuer := range s.issuers {
 		cfg.Issuers = append(cfg.Issuers, middleware.JWTIssuer{Issuer: issuer})
 	}
-	v, verifierErr := middleware.NewJWTVerifier(cfg)
-	if verifierErr != nil {
-		verifierErr = fmt.Errorf("-issuer: %w", verifierErr)
+	v, err := middleware.NewJWTVerifier(cfg)
+	if err != nil {
+		return v, fmt.Errorf("-issuer: %w", err)
 	}
-	return v, errors.Join(err, verifierErr)
+	return v, nil
 }
 
 // httpClient trusts the system's roots and those of the file.

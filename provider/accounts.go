@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/secret"
@@ -39,6 +41,9 @@ type Accounts struct {
 func NewAccounts(store opstore.Users) *Accounts {
 	return &Accounts{store: store, hasher: password.New()}
 }
+
+// maxUsername bounds a name, in bytes.
+const maxUsername = 256
 
 // Account is a new user.
 type Account struct {
@@ -95,8 +100,8 @@ func (acc Account) Validate() error {
 func (*Accounts) user(acc Account) (*opstore.User, error) {
 	var errs []error
 	u := &opstore.User{Username: foldUsername(acc.Username), PasswordHash: acc.PasswordHash, CreatedAt: time.Now()}
-	if u.Username == "" || len(u.Username) > 256 {
-		errs = append(errs, errors.New("username must have 1 to 256 bytes"))
+	if !validUsername(u.Username) {
+		errs = append(errs, errors.New("username must have 1 to 256 bytes of text"))
 	}
 	if acc.Password != "" && acc.PasswordHash != "" {
 		errs = append(errs, errors.New("password and password_hash are both set"))
@@ -130,6 +135,12 @@ func (*Accounts) user(acc Account) (*opstore.User, error) {
 // foldUsername makes names that differ in case or surrounding space the same.
 func foldUsername(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
 
+// validUsername reports whether an account can have this name. What is not
+// text, some databases would not take for a question either.
+func validUsername(name string) bool {
+	return name != "" && len(name) <= maxUsername && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
+}
+
 // Claims implements Users.
 func (a *Accounts) Claims(ctx context.Context, subject string) (oidckit.Claims, error) {
 	u, err := a.store.User(ctx, subject)
@@ -145,7 +156,11 @@ func (a *Accounts) Claims(ctx context.Context, subject string) (oidckit.Claims, 
 // CheckPassword implements Users. The answer takes as long for a name that
 // does not exist.
 func (a *Accounts) CheckPassword(ctx context.Context, username, pass string) (oidckit.Authentication, error) {
-	u, err := a.store.UserByUsername(ctx, foldUsername(username))
+	var u *opstore.User
+	name, err := foldUsername(username), oidckit.ErrNotFound
+	if validUsername(name) {
+		u, err = a.store.UserByUsername(ctx, name)
+	}
 	if errors.Is(err, oidckit.ErrNotFound) {
 		u, err = &opstore.User{}, nil
 	}

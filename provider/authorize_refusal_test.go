@@ -16,7 +16,7 @@ import (
 
 // oddState has what escaping gets wrong, and the 128 characters that the
 // conformance suite sends.
-var oddState = "a b+c%2Fd&e=f#g/é\x00\"<>" + strings.Repeat("s", 128-21)
+var oddState = "a b+c%2Fd&e=f#g/é\x00\xff\"<>" + strings.Repeat("s", 128-22)
 
 // page checks that an answer is a page for the person: HTML of an error, and
 // no way to anywhere else.
@@ -211,6 +211,8 @@ func TestAuthorizeRefusesByRedirect(t *testing.T) {
 		{"max_age with a fraction", oidckit.InvalidRequest, []string{"max_age", "1.5"}},
 		{"max_age beyond all numbers", oidckit.InvalidRequest, []string{"max_age", "99999999999999999999"}},
 		{"nonce of 1025 bytes", oidckit.InvalidRequest, []string{"nonce", strings.Repeat("n", 1025)}},
+		{"nonce that is not UTF-8", oidckit.InvalidRequest, []string{"nonce", "n\xff"}},
+		{"nonce with a NUL", oidckit.InvalidRequest, []string{"nonce", "n\x00"}},
 		{"more than can wait in a URL", oidckit.InvalidRequest, []string{"prompt", "login", "login_hint", strings.Repeat("h", 9<<10)}},
 		{"id_token_hint junk", oidckit.InvalidRequest, []string{"id_token_hint", "junk"}},
 		{"id_token_hint without signature", oidckit.InvalidRequest, []string{"id_token_hint", unsigned}},

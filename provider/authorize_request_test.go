@@ -55,6 +55,20 @@ func TestAuthorizeAcceptsWhatItNeedNotHonour(t *testing.T) {
 	}
 }
 
+// RFC 6749 §4.1.2: state comes back as it was, byte for byte, over the login
+// and the consent page too.
+func TestStateComesBackUnchanged(t *testing.T) {
+	f := newFixture(t, oidctest.Config{})
+	for _, deny := range []bool{false, true} {
+		g := f.sub(t)
+		g.browser.Deny = deny
+		q := g.authorize("state", oddState, "prompt", "consent")
+		if q.Get("state") != oddState || q.Get("iss") != f.base || len(g.browser.Seen) != 2 || q.Has("error") != deny {
+			t.Errorf("%q", q)
+		}
+	}
+}
+
 // Conformance, redirect-uri-query-OK: a registered query stays, parameters are
 // appended to it.
 func TestAuthorizeKeepsRegisteredQuery(t *testing.T) {

@@ -57,7 +57,7 @@ func TestRPInitiatedLogout(t *testing.T) {
 		{"conformance: no parameters", url.Values{}, asked, ""},
 		{"conformance: only state", url.Values{"state": {"s"}}, asked, ""},
 		{"unknown parameters, logout_hint, ui_locales", url.Values{"logout_hint": {"alice"}, "ui_locales": {"se"}, "x": {"y"}}, asked, ""},
-		{"client_id and address, no hint", url.Values{"client_id": {"web"}, "post_logout_redirect_uri": {byeURI}, "state": {"s"}}, asked, byeURI + "?state=s"},
+		{"client_id and address, no hint", url.Values{"client_id": {"web"}, "post_logout_redirect_uri": {byeURI}, "state": {oddState}}, asked, byeURI + "?state=" + url.QueryEscape(oddState)},
 		{"another person's hint", url.Values{"id_token_hint": {bobs}}, asked, ""},
 		{"another person's hint, address", url.Values{"id_token_hint": {bobs}, "post_logout_redirect_uri": {byeURI}}, asked, byeURI},
 		{"conformance: no hint, an address", url.Values{"post_logout_redirect_uri": {byeURI}}, refused, ""},

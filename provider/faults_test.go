@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -201,6 +202,9 @@ func TestFLT28Pages(t *testing.T) {
 			if f.cookie() != cookie {
 				t.Error("the session cookie was changed")
 			}
+			if e, ok := f.watch.last(oidckit.EventStoreUnavailable); !ok || !errors.Is(e.Err, errDown) {
+				t.Errorf("event: %+v", e)
+			}
 			stores.tell(row.verb, works)
 			if row.verb == "UpdateSession" {
 				// The decision was taken; the person starts again.
@@ -246,6 +250,19 @@ func (f *fixture) userinfo(access string) answer {
 	req := f.newRequest(http.MethodGet, "/userinfo", nil)
 	req.Header.Set("Authorization", "Bearer "+access)
 	return f.send(f.client, req)
+}
+
+// A name that no account can have is not looked for: some databases fail on
+// such a question.
+func TestUsernameThatIsNoText(t *testing.T) {
+	f, stores := newFaulty(t, nil)
+	_, form := f.loginPage()
+	for _, name := range []string{"alice\x00", "alice\x1f", "alice\n", strings.Repeat("u", 300)} {
+		f.browse(http.MethodPost, "/login", change(form, "username", name+"x")).page(t, http.StatusForbidden)
+	}
+	if n := stores.count("UserByUsername"); n != 0 {
+		t.Errorf("%d questions", n)
+	}
 }
 
 // ATK-254: keys that cannot be read cost no client its code.

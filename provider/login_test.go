@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -160,7 +161,15 @@ func TestSealedRequestExpires(t *testing.T) {
 		time.Sleep(30 * time.Minute)
 		_, later := f.loginPage()
 		time.Sleep(2 * time.Second)
-		f.browse(http.MethodPost, "/login", form).page(t, http.StatusBadRequest)
+		old := f.browse(http.MethodPost, "/login", form)
+		old.page(t, http.StatusBadRequest)
+		shown := f.browse(http.MethodGet, "/login?request="+form.Get("request"), nil)
+		shown.page(t, http.StatusBadRequest)
+		for _, a := range []answer{old, shown} {
+			if again := f.startAgain(a); !strings.HasPrefix(again.location, "/login?") {
+				t.Errorf("start again: %d %q", again.status, again.location)
+			}
+		}
 		if a := f.browse(http.MethodPost, "/login", later); a.status != http.StatusSeeOther {
 			t.Errorf("fresh form: %d", a.status)
 		}
@@ -185,6 +194,25 @@ func TestReplayedLoginForm(t *testing.T) {
 	if thief.cookie() != "" {
 		t.Error("another browser was signed in")
 	}
+	// The person has a way on: the same request, made anew.
+	if a = f.startAgain(a); !strings.HasPrefix(a.location, "/consent?") {
+		t.Errorf("start again: %d %q", a.status, a.location)
+	}
+	if a = thief.startAgain(thief.browse(http.MethodPost, "/login", form)); !strings.HasPrefix(a.location, "/login?") {
+		t.Errorf("start again, nobody signed in: %d %q", a.status, a.location)
+	}
+}
+
+var link = regexp.MustCompile(`href="(/authorize[^"]*)"`)
+
+// startAgain follows the link of an error page.
+func (f *fixture) startAgain(a answer) answer {
+	f.t.Helper()
+	m := link.FindStringSubmatch(a.body)
+	if m == nil {
+		f.t.Fatalf("no link: %s", a.body)
+	}
+	return f.browse(http.MethodGet, html.UnescapeString(m[1]), nil)
 }
 
 // ASVS 5.0 §7.2.4 and ATK-103: each login has a new handle, and the old one is

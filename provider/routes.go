@@ -53,7 +53,7 @@ func (p *Provider) route(e endpoints) error {
 		errPage  = page.ErrorWriter(p.cfg.Name)
 		base     = p.cfg.url.Path
 		endpoint = func(name string, fn wire.HandlerFunc, methods []string, write func(http.ResponseWriter, *http.Request, *oidckit.Error)) http.Handler {
-			return wire.Endpoint(fn, wire.Options{Logger: p.cfg.Logger, Name: name, Methods: methods, WriteError: write})
+			return wire.Endpoint(p.observed(fn), wire.Options{Logger: p.cfg.Logger, Name: name, Methods: methods, WriteError: write})
 		}
 		cors = func(h http.Handler) http.Handler { return wire.CORS(h, p.cfg.clients.HasOrigin) }
 	)
@@ -81,6 +81,17 @@ func (p *Provider) route(e endpoints) error {
 		p.byPath[rt.path] = rt.handler
 	}
 	return nil
+}
+
+// observed reports the failures that are ours.
+func (p *Provider) observed(fn wire.HandlerFunc) wire.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := fn(w, r)
+		if err != nil && wire.AsError(err).HTTPStatus() == http.StatusServiceUnavailable {
+			p.cfg.Events.Send(r.Context(), oidckit.Event{Name: oidckit.EventStoreUnavailable, Issuer: p.cfg.Issuer, Err: err})
+		}
+		return err
+	}
 }
 
 // metadata is derived from what is served, never written down twice.

@@ -45,6 +45,10 @@ func TestCodeBinding(t *testing.T) {
 			f.token(f.as(row.client, codeForm(row.code, row.with...))).refusal(t, http.StatusBadRequest, "invalid_grant")
 		})
 	}
+	t.Run("RFC 7636 §4.1 a verifier of five characters, whose challenge it is", func(t *testing.T) {
+		short := f.code("code_challenge", challengeOf("short"))
+		f.token(codeForm(short, "code_verifier", "short")).refusal(t, http.StatusBadRequest, "invalid_grant")
+	})
 	if res := f.token(codeForm(code)); res.status != http.StatusOK {
 		t.Errorf("the right client: %s", res.body)
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/secret"
@@ -63,7 +65,7 @@ func (h *Handler) check(ctx context.Context, p wire.Params) (*Request, *opstore.
 	req := &Request{
 		ID: secret.ID(), ReceivedAt: time.Now().Unix(),
 		ClientID: client.Metadata.ClientID, RedirectURI: p.Get("redirect_uri"),
-		State: theOne(p.All("state")), Nonce: p.Get("nonce"),
+		State: []byte(theOne(p.All("state"))), Nonce: p.Get("nonce"),
 		LoginHint: p.Get("login_hint"), UILocales: strings.Fields(p.Get("ui_locales")), ACRValues: strings.Fields(p.Get("acr_values")),
 	}
 	for _, step := range []func(*Request, *opstore.Client, wire.Params) error{
@@ -130,6 +132,10 @@ func checkResponseType(req *Request, client *opstore.Client, p wire.Params) erro
 func checkNonce(req *Request, _ *opstore.Client, _ wire.Params) error {
 	if len(req.Nonce) > maxNonce {
 		return refuse(req, oidckit.InvalidRequest, "nonce is too long")
+	}
+	// OpenID Connect Core 1.0 §2: it comes back unmodified, in JSON
+	if !utf8.ValidString(req.Nonce) || strings.ContainsFunc(req.Nonce, unicode.IsControl) {
+		return refuse(req, oidckit.InvalidRequest, "nonce is not text")
 	}
 	return nil
 }

@@ -188,8 +188,14 @@ func (h *Handler) fail(w http.ResponseWriter, err error) error {
 	return nil
 }
 
-// StartAgain is the address at which the same request is made anew.
-func (h *Handler) StartAgain(req *Request) string { return h.Path + "?" + req.query() }
+// StartAgain is the address at which the same request is made anew, "" where
+// that cannot be told from what is left of it.
+func (h *Handler) StartAgain(req *Request) string {
+	if req == nil || req.HintSubject != "" {
+		return ""
+	}
+	return h.Path + "?" + req.query()
+}
 
 func withQuery(target string, q url.Values) string {
 	separator := "?"

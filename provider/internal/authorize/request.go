@@ -16,11 +16,12 @@ import (
 // URI are registered, everything else is well-formed.
 type Request struct {
 	// ID names the request; a login for it is completed once.
-	ID            string        `json:"id"`
-	ReceivedAt    int64         `json:"at"`
-	ClientID      string        `json:"client_id"`
-	RedirectURI   string        `json:"redirect_uri"`
-	State         string        `json:"state,omitempty"`
+	ID          string `json:"id"`
+	ReceivedAt  int64  `json:"at"`
+	ClientID    string `json:"client_id"`
+	RedirectURI string `json:"redirect_uri"`
+	// State is bytes: as text, JSON would change what is not UTF-8.
+	State         []byte        `json:"state,omitempty"`
 	Nonce         string        `json:"nonce,omitempty"`
 	CodeChallenge string        `json:"code_challenge,omitempty"`
 	Scope         oidckit.Scope `json:"scope,omitempty"`
@@ -63,7 +64,8 @@ func (h *Handler) Seal(req *Request) (string, error) {
 	return sealed, nil
 }
 
-// Open returns a request that Seal sealed, or ErrRequestExpired.
+// Open returns a request that Seal sealed, or ErrRequestExpired: together with
+// the request where it is only too old, so that it can be started again.
 func (h *Handler) Open(sealed string) (*Request, error) {
 	if sealed == "" || len(sealed) > maxSealed {
 		return nil, ErrRequestExpired
@@ -73,8 +75,11 @@ func (h *Handler) Open(sealed string) (*Request, error) {
 		return nil, ErrRequestExpired
 	}
 	req, err := decodeRequest(plain)
-	if err != nil || time.Since(time.Unix(req.ReceivedAt, 0)) > requestLifetime {
+	if err != nil {
 		return nil, ErrRequestExpired
+	}
+	if time.Since(time.Unix(req.ReceivedAt, 0)) > requestLifetime {
+		return req, ErrRequestExpired
 	}
 	return req, nil
 }
@@ -93,7 +98,7 @@ func (r *Request) prompts(value string) bool { return slices.Contains(r.Prompt, 
 func (r *Request) query() string {
 	q := url.Values{"response_type": {"code"}, "client_id": {r.ClientID}, "redirect_uri": {r.RedirectURI}}
 	for name, value := range map[string]string{
-		"state": r.State, "nonce": r.Nonce, "scope": r.Scope.String(), "prompt": strings.Join(r.Prompt, " "),
+		"state": string(r.State), "nonce": r.Nonce, "scope": r.Scope.String(), "prompt": strings.Join(r.Prompt, " "),
 		"login_hint": r.LoginHint, "ui_locales": strings.Join(r.UILocales, " "), "acr_values": strings.Join(r.ACRValues, " "),
 	} {
 		if value != "" {

@@ -127,8 +127,8 @@ func errorParams(e *oidckit.Error) url.Values {
 
 // respond sends the answer to the client's redirect URI.
 func (h *Handler) respond(w http.ResponseWriter, req *Request, q url.Values) {
-	if req.State != "" {
-		q.Set("state", req.State)
+	if len(req.State) > 0 {
+		q.Set("state", string(req.State))
 	}
 	// RFC 9207 §2: in success and error responses
 	q.Set("iss", h.Issuer)

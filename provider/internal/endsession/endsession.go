@@ -51,7 +51,7 @@ const (
 type logout struct {
 	// ReturnTo is empty where the person stays here.
 	ReturnTo string `json:"return_to,omitempty"`
-	State    string `json:"state,omitempty"`
+	State    []byte `json:"state,omitempty"`
 	ClientID string `json:"client_id,omitempty"`
 	// SessionID is the session that the page was shown to.
 	SessionID string `json:"sid,omitempty"`
@@ -104,7 +104,7 @@ func params(w http.ResponseWriter, r *http.Request) (wire.Params, error) {
 // check reads the request. A bad hint or an unregistered address is told to
 // the person, never followed (§3).
 func (h *Handler) check(ctx context.Context, p wire.Params) (*logout, error) {
-	req := &logout{State: p.Get("state"), ClientID: p.Get("client_id"), At: time.Now().Unix()}
+	req := &logout{State: []byte(p.Get("state")), ClientID: p.Get("client_id"), At: time.Now().Unix()}
 	if len(req.State) > maxState {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "state is too long")
 	}
@@ -212,13 +212,13 @@ func (h *Handler) done(w http.ResponseWriter, req *logout) error {
 		return page.Write(w, http.StatusOK, page.SignedOut{Brand: h.Brand})
 	}
 	target := req.ReturnTo
-	if req.State != "" {
+	if len(req.State) > 0 {
 		separator := "?"
 		if strings.Contains(target, "?") {
 			separator = "&"
 		}
 		// §3: state is handed back as it was
-		target += separator + url.Values{"state": {req.State}}.Encode()
+		target += separator + url.Values{"state": {string(req.State)}}.Encode()
 	}
 	redirect(w, target)
 	return nil

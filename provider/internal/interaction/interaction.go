@@ -120,7 +120,7 @@ func (h *Handler) CompleteLogin(w http.ResponseWriter, r *http.Request, id strin
 	}
 	err = h.Replay.UseOnce(ctx, "login:"+req.ID, time.Unix(req.ReceivedAt, 0).Add(time.Hour))
 	if errors.Is(err, oidckit.ErrConsumed) {
-		return oidckit.NewError(oidckit.InvalidRequest, "this sign-in was completed before; go back to the app and start again")
+		return errCompleted
 	}
 	if err != nil {
 		return err
@@ -134,6 +134,8 @@ func (h *Handler) CompleteLogin(w http.ResponseWriter, r *http.Request, id strin
 	})
 	return h.Authorize.Continue(w, r, req, client, sess)
 }
+
+var errCompleted = oidckit.NewError(oidckit.InvalidRequest, "this sign-in was completed before; go back to the app and start again")
 
 func validSubject(s string) bool {
 	if s == "" || len(s) > maxSubject {

@@ -34,7 +34,7 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 	sealed := form.Get("request")
 	req, err := h.Authorize.Open(sealed)
 	if err != nil {
-		return err
+		return h.startAgain(w, req, err)
 	}
 	username, password := form.Get("username"), form.Get("password")
 	try, wait := h.Throttle.begin(username, h.ClientAddress(r))
@@ -52,7 +52,22 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	try.succeeded()
-	return h.CompleteLogin(w, r, sealed, auth)
+	if err := h.CompleteLogin(w, r, sealed, auth); err != nil {
+		return h.startAgain(w, req, err)
+	}
+	return nil
+}
+
+// startAgain offers the way on where a request is too old or was answered
+// before, and hands on every other error.
+func (h *Handler) startAgain(w http.ResponseWriter, req *authorize.Request, err error) error {
+	again := h.Authorize.StartAgain(req)
+	if again == "" || !errors.Is(err, errCompleted) && !errors.Is(err, authorize.ErrRequestExpired) {
+		return err
+	}
+	e := wire.AsError(err)
+	wire.Log(h.Logger, "login", e)
+	return page.Write(w, e.HTTPStatus(), page.Error{Brand: h.Brand, Message: e.Description, RetryURL: again, RetryLabel: "Start again"})
 }
 
 var errTooMany = errors.New("too many wrong passwords")
@@ -83,7 +98,7 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request) error {
 	sealed := params.Get("request")
 	req, err := h.Authorize.Open(sealed)
 	if err != nil {
-		return err
+		return h.startAgain(w, req, err)
 	}
 	return h.writeLogin(w, r, http.StatusOK, req, sealed, req.LoginHint, "")
 }

@@ -95,6 +95,9 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) refused(ctx context.Context, name oidckit.EventName, form wire.Params, clientID string, err error) {
+	if wire.AsError(err).HTTPStatus() >= http.StatusInternalServerError {
+		return
+	}
 	grantType := form.Get("grant_type")
 	if !slices.Contains(GrantTypes(), grantType) {
 		grantType = ""

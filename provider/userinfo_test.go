@@ -133,6 +133,9 @@ func TestATK255UserinfoRefusals(t *testing.T) {
 	} {
 		t.Run(row.clause, func(t *testing.T) { f.userinfo(row.token).bearerError(t, row.status, row.code) })
 	}
+	if got := f.userinfo(openidless.Access).header.Get("WWW-Authenticate"); !strings.Contains(got, `scope="openid"`) {
+		t.Errorf("RFC 6750 §3: %q does not say what is needed", got)
+	}
 	if !f.alive(res.Access) {
 		t.Error("I7: the right token does not work")
 	}

@@ -381,6 +381,41 @@ func TestFLT39CorruptKeys(t *testing.T) {
 	})
 }
 
+// FLT-37: a process that dies between the steps of a rotation or a revocation
+// leaves a key that signs and is published, and the next try goes through.
+func TestFLT37Interrupted(t *testing.T) {
+	for _, row := range []struct {
+		verb string
+		do   func(ctx context.Context, m *keys.Manager, kid string) error
+	}{
+		{"CreateKey", func(ctx context.Context, m *keys.Manager, _ string) error { return m.Rotate(ctx) }},
+		{"CreateKey", func(ctx context.Context, m *keys.Manager, kid string) error { return m.Revoke(ctx, kid) }},
+		{"DeleteKey", func(ctx context.Context, m *keys.Manager, kid string) error { return m.Revoke(ctx, kid) }},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			store := &flaky{next: memory()}
+			m := manager(t, store)
+			first := signing(t, m)
+			store.verb.Store(&row.verb)
+			if err := row.do(t.Context(), m, first); !errors.Is(err, errDown) {
+				t.Fatal(err)
+			}
+			for _, alive := range []*keys.Manager{m, manager(t, store)} {
+				if got := signing(t, alive); !slices.Contains(published(t, alive), got) {
+					t.Errorf("%s: signs with a key that is not published", row.verb)
+				}
+			}
+			store.verb.Store(nil)
+			if err := row.do(t.Context(), m, first); err != nil {
+				t.Fatal(err)
+			}
+			if got := signing(t, m); !slices.Contains(published(t, m), got) {
+				t.Errorf("%s: afterwards", row.verb)
+			}
+		})
+	}
+}
+
 // FLT-58: Close is idempotent and what comes later is still served.
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -408,9 +443,14 @@ type flaky struct {
 	hangs   atomic.Bool
 	reads   atomic.Int64
 	corrupt atomic.Pointer[string]
+	// verb is the only one that fails.
+	verb atomic.Pointer[string]
 }
 
-func (f *flaky) fault(ctx context.Context) error {
+func (f *flaky) fault(ctx context.Context, verb string) error {
+	if only := f.verb.Load(); only != nil && *only == verb {
+		return errDown
+	}
 	if f.hangs.Load() {
 		<-ctx.Done()
 		return ctx.Err()
@@ -423,7 +463,7 @@ func (f *flaky) fault(ctx context.Context) error {
 
 func (f *flaky) Keys(ctx context.Context) ([]opstore.SigningKey, error) {
 	f.reads.Add(1)
-	if err := f.fault(ctx); err != nil {
+	if err := f.fault(ctx, "Keys"); err != nil {
 		return nil, err
 	}
 	all, err := f.next.Keys(ctx)
@@ -436,14 +476,14 @@ func (f *flaky) Keys(ctx context.Context) ([]opstore.SigningKey, error) {
 }
 
 func (f *flaky) CreateKey(ctx context.Context, k *opstore.SigningKey) error {
-	if err := f.fault(ctx); err != nil {
+	if err := f.fault(ctx, "CreateKey"); err != nil {
 		return err
 	}
 	return f.next.CreateKey(ctx, k)
 }
 
 func (f *flaky) DeleteKey(ctx context.Context, id string) error {
-	if err := f.fault(ctx); err != nil {
+	if err := f.fault(ctx, "DeleteKey"); err != nil {
 		return err
 	}
 	return f.next.DeleteKey(ctx, id)

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/page"
@@ -28,6 +29,10 @@ const (
 	pathConsent             = "/consent"
 )
 
+// answerTimeout bounds what an endpoint asks of the stores: a database that
+// hangs gets people and clients a 503, not a wait without end.
+const answerTimeout = 10 * time.Second
+
 type endpoints struct {
 	authorize  *authorize.Handler
 	token      *token.Handler
@@ -52,16 +57,21 @@ func (p *Provider) route(e endpoints) error {
 		getPost  = []string{http.MethodGet, http.MethodPost}
 		errPage  = page.ErrorWriter(p.cfg.Name)
 		base     = p.cfg.url.Path
+		document = func(name string, fn wire.HandlerFunc) http.Handler {
+			return wire.Endpoint(p.observed(fn), wire.Options{Logger: p.cfg.Logger, Name: name, Methods: read})
+		}
 		endpoint = func(name string, fn wire.HandlerFunc, methods []string, write func(http.ResponseWriter, *http.Request, *oidckit.Error)) http.Handler {
-			return wire.Endpoint(p.observed(fn), wire.Options{Logger: p.cfg.Logger, Name: name, Methods: methods, WriteError: write})
+			return wire.Endpoint(p.observed(fn), wire.Options{
+				Logger: p.cfg.Logger, Name: name, Methods: methods, Timeout: answerTimeout, WriteError: write,
+			})
 		}
 		cors = func(h http.Handler) http.Handler { return wire.CORS(h, p.cfg.clients.HasOrigin) }
 	)
-	document := endpoint("discovery", metadata.Serve, read, wire.WriteError)
+	configuration := document("discovery", metadata.Serve)
 	p.routes = []route{
-		{base + pathOpenIDConfiguration, document},
-		{base + pathServerMetadata, document},
-		{base + pathJWKS, endpoint("jwks", jwks.Serve, read, wire.WriteError)},
+		{base + pathOpenIDConfiguration, configuration},
+		{base + pathServerMetadata, configuration},
+		{base + pathJWKS, document("jwks", jwks.Serve)},
 		{base + pathAuthorize, endpoint("authorize", e.authorize.Serve, getPost, errPage)},
 		{base + pathToken, cors(endpoint("token", e.token.Serve, post, clientauth.WriteError))},
 		{base + pathUserinfo, cors(endpoint("userinfo", e.userinfo.Serve, getPost, userinfo.WriteError))},
@@ -74,7 +84,7 @@ func (p *Provider) route(e endpoints) error {
 	}
 	if base != "" {
 		// RFC 8414 §3.1: the well-known part goes between host and path
-		p.routes = append(p.routes, route{pathServerMetadata + base, document}, route{pathOpenIDConfiguration + base, document})
+		p.routes = append(p.routes, route{pathServerMetadata + base, configuration}, route{pathOpenIDConfiguration + base, configuration})
 	}
 	p.byPath = make(map[string]http.Handler, len(p.routes))
 	for _, rt := range p.routes {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/rs/zerolog"
@@ -28,6 +29,9 @@ type Options struct {
 	Name string
 	// Methods are the allowed ones. HEAD must be named to be allowed.
 	Methods []string
+	// Timeout bounds everything that the request asks of stores and peers, so
+	// that one that hangs is answered with 503; 0 is for what asks nobody.
+	Timeout time.Duration
 	// WriteError writes the answer of a failure; nil means WriteError.
 	WriteError func(w http.ResponseWriter, r *http.Request, e *oidckit.Error)
 }
@@ -52,6 +56,11 @@ func Endpoint(fn HandlerFunc, o Options) http.Handler {
 			e := oidckit.NewError(oidckit.InvalidRequest, "method not allowed").WithStatus(http.StatusMethodNotAllowed)
 			o.WriteError(w, r, e)
 			return
+		}
+		if o.Timeout > 0 {
+			ctx, cancel := context.WithTimeout(r.Context(), o.Timeout)
+			defer cancel()
+			r = r.WithContext(ctx)
 		}
 		if err := fn(w, r); err != nil {
 			e := AsError(err)

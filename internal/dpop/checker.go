@@ -155,12 +155,12 @@ func (c *Checker) matches(p *Proof, want Request, now time.Time) error {
 // isTarget compares htu with the request's URL at each of the server's
 // origins.
 func (c *Checker) isTarget(htu, path string) bool {
-	got, ok := normalize(htu)
-	if !ok || !strings.HasPrefix(path, "/") {
+	if !strings.HasPrefix(path, "/") {
 		return false
 	}
+	got := normalize(htu)
 	for _, origin := range c.cfg.Origins {
-		if own, ok := normalize(origin + c.cfg.Prefix + path); ok && own == got {
+		if normalize(origin+c.cfg.Prefix+path) == got {
 			return true
 		}
 	}

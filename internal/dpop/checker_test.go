@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"math/big"
 	"strings"
@@ -69,10 +70,11 @@ func TestProofChecks(t *testing.T) {
 		{"2 not a JWT", []string{"proof"}, oidckit.InvalidDPoPProof},
 		{"2 two parts", []string{part[0] + "." + part[1]}, oidckit.InvalidDPoPProof},
 		{"2 five parts", []string{part[0] + "..." + part[1] + "." + part[2]}, oidckit.InvalidDPoPProof},
-		{"2 claims are no object", []string{key.SignText([]byte(`{"typ":"dpop+jwt","alg":"ES256"}`), []byte(`[]`))}, oidckit.InvalidDPoPProof},
+		{"2 claims are no object", []string{key.SignText(textHeader(key), []byte(`[]`))}, oidckit.InvalidDPoPProof},
 		{"2 long", []string{good(key, edit{"x": strings.Repeat("x", 9<<10)})}, oidckit.InvalidDPoPProof},
 		{"2 crit", []string{header(edit{"crit": []string{"x"}, "x": 1})}, oidckit.InvalidDPoPProof},
-		{"ATK-037 a claim twice", []string{key.SignText([]byte(`{"typ":"dpop+jwt","alg":"ES256"}`), []byte(`{"jti":"a","jti":"b"}`))}, oidckit.InvalidDPoPProof},
+		{"2 claims in front of something", []string{key.SignText(textHeader(key), append(text(claims()), 'x'))}, oidckit.InvalidDPoPProof},
+		{"ATK-037 a claim twice", []string{key.SignText(textHeader(key), append([]byte(`{"jti":"a",`), text(claims())[1:]...))}, oidckit.InvalidDPoPProof},
 		{"3 no jti", []string{good(key, edit{"jti": nil})}, oidckit.InvalidDPoPProof},
 		{"3 empty jti", []string{good(key, edit{"jti": ""})}, oidckit.InvalidDPoPProof},
 		{"3 jti a number", []string{good(key, edit{"jti": 1})}, oidckit.InvalidDPoPProof},
@@ -97,7 +99,7 @@ func TestProofChecks(t *testing.T) {
 		{"7 private key", []string{jwk(edit{"d": key.PrivateMember()})}, oidckit.InvalidDPoPProof},
 		{"7 symmetric key", []string{jwk(edit{"kty": "oct", "k": "AAAA"})}, oidckit.InvalidDPoPProof},
 		{"7 no jwk", []string{header(edit{"jwk": nil})}, oidckit.InvalidDPoPProof},
-		{"7 jwk null", []string{key.SignText([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":null}`), []byte(`{}`))}, oidckit.InvalidDPoPProof},
+		{"7 jwk null", []string{key.SignText([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":null}`), text(claims()))}, oidckit.InvalidDPoPProof},
 		{"ATK-008 key for encryption", []string{jwk(edit{"use": "enc"})}, oidckit.InvalidDPoPProof},
 		{"ATK-020 key of another algorithm", []string{jwk(edit{"alg": "ES384"})}, oidckit.InvalidDPoPProof},
 		{"ATK-021 point not on the curve", []string{jwk(edit{"y": key.JWK()["x"]})}, oidckit.InvalidDPoPProof},
@@ -142,6 +144,14 @@ func wantCode(t *testing.T, err error, code oidckit.ErrorCode) {
 
 func textHeader(key *dpoptest.Key) []byte {
 	b, err := base64.RawURLEncoding.DecodeString(strings.Split(key.Proof("", ""), ".")[0])
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func text(claims edit) []byte {
+	b, err := json.Marshal(claims)
 	if err != nil {
 		panic(err)
 	}

@@ -15,75 +15,46 @@ func Path(r *http.Request) string {
 	return path
 }
 
-// normalize brings an http(s) URL into the one form that RFC 3986 §6.2.2 and
-// §6.2.3 have for it, without query and fragment (RFC 9449 §4.3 check 9).
-func normalize(raw string) (string, bool) {
-	if len(raw) > maxProof {
-		return "", false
-	}
+// normalize brings a URL into the one form that RFC 3986 §6.2.2 and §6.2.3
+// have for it, without query and fragment (RFC 9449 §4.3 check 9). What is no
+// URL of a server comes out as nothing that equals the form of one.
+func normalize(raw string) string {
 	raw, _, _ = strings.Cut(raw, "#")
 	raw, _, _ = strings.Cut(raw, "?")
-	scheme, rest, ok := strings.Cut(raw, "://")
-	scheme = strings.ToLower(scheme)
-	if !ok || scheme != "https" && scheme != "http" {
-		return "", false
-	}
+	scheme, rest, _ := strings.Cut(raw, "://")
 	slash := strings.IndexByte(rest, '/')
 	if slash < 0 {
 		slash = len(rest)
 	}
-	host, ok := normalizeHost(scheme, rest[:slash])
-	if !ok {
-		return "", false
-	}
-	path, ok := normalizePath(rest[slash:])
-	return scheme + "://" + host + path, ok
-}
-
-// normalizeHost drops the scheme's default port and the case. User information
-// is no part of an address that a request can be sent to.
-func normalizeHost(scheme, host string) (string, bool) {
+	scheme, host := strings.ToLower(scheme), strings.ToLower(rest[:slash])
 	defaultPort := ":443"
 	if scheme == "http" {
 		defaultPort = ":80"
 	}
-	host = strings.ToLower(host)
 	host = strings.TrimSuffix(strings.TrimSuffix(host, defaultPort), ":")
-	if host == "" {
-		return "", false
-	}
-	for i := range len(host) {
-		if c := host[i]; c <= ' ' || c > '~' || strings.IndexByte(`@\%"<>`, c) >= 0 {
-			return "", false
-		}
-	}
-	return host, true
+	return scheme + "://" + host + normalizePath(rest[slash:])
 }
 
-// normalizePath writes each octet in one way, and resolves "." and "..".
-func normalizePath(path string) (string, bool) {
+// normalizePath writes each octet in one way, and resolves "." and "..". The
+// sign of a broken escape is an octet like another.
+func normalizePath(path string) string {
 	if path == "" {
-		return "/", true
+		return "/"
 	}
 	b := make([]byte, 0, len(path)+8)
 	dots := false
 	for i := 0; i < len(path); i++ {
 		c := path[i]
 		switch {
-		case c == '%':
-			if i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2]) {
-				return "", false
-			}
+		case c == '%' && i+2 < len(path) && isHex(path[i+1]) && isHex(path[i+2]):
 			c = unhex(path[i+1])<<4 | unhex(path[i+2])
 			i += 2
 			if !isUnreserved(c) {
 				b = appendEscaped(b, c)
 				continue
 			}
-		case c <= ' ' || c == 0x7f || c == '\\':
-			return "", false
 		// what a URI escapes and an IRI does not
-		case c > 0x7f:
+		case c > 0x7f || c == '%':
 			b = appendEscaped(b, c)
 			continue
 		}
@@ -91,9 +62,9 @@ func normalizePath(path string) (string, bool) {
 		b = append(b, c)
 	}
 	if dots {
-		return removeDotSegments(string(b)), true
+		return removeDotSegments(string(b))
 	}
-	return string(b), true
+	return string(b)
 }
 
 // removeDotSegments implements RFC 3986 §5.2.4 for a path that begins with a

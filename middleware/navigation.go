@@ -22,15 +22,26 @@ func isNavigation(r *http.Request) bool {
 		dest := h.Get("Sec-Fetch-Dest")
 		return mode == "navigate" && (dest == "" || dest == "document")
 	}
-	for _, line := range h.Values("Accept") {
+	return acceptsPage(h.Values("Accept"))
+}
+
+// acceptsPage reports whether Accept names HTML, or names nothing in
+// particular: programs that follow links say no more than that, and what
+// calls an API names JSON (RFC 9110 §12.5.1).
+func acceptsPage(accept []string) bool {
+	particular := false
+	for _, line := range accept {
 		for part := range strings.SplitSeq(line, ",") {
 			mediaType, _, _ := strings.Cut(part, ";")
-			if strings.EqualFold(strings.TrimSpace(mediaType), "text/html") {
+			switch mediaType = strings.TrimSpace(mediaType); {
+			case strings.EqualFold(mediaType, "text/html"):
 				return true
+			case mediaType != "*/*" && mediaType != "":
+				particular = true
 			}
 		}
 	}
-	return false
+	return !particular
 }
 
 // returnTarget is the path and query that were asked for, as the browser has

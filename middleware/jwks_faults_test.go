@@ -44,7 +44,9 @@ func newTurning(t *testing.T, tlsConfig *tls.Config) *turning {
 
 func (s *turning) turn(h http.HandlerFunc) { s.answer.Store(&h) }
 
-func (s *turning) bytes(b []byte) { s.turn(func(w http.ResponseWriter, _ *http.Request) { w.Write(b) }) }
+func (s *turning) bytes(b []byte) {
+	s.turn(func(w http.ResponseWriter, _ *http.Request) { w.Write(b) })
+}
 
 // FLT-07, FLT-08: whatever the key endpoint answers, reading stops at the cap,
 // no redirect is followed, old keys serve, and memory stays.

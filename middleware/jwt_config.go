@@ -124,10 +124,13 @@ func (c *JWTConfig) issuers(p *problems) (all []JWTIssuer, paths []string) {
 		all, paths = append(all, own), append(paths, "")
 	} else {
 		// A setting that nobody reads is one that its author relies on.
-		for field, set := range map[string]bool{"Algorithms": c.Algorithms != nil, "Keys": !c.Keys.isZero(), "Leeway": c.Leeway != 0,
-			"AllowTypJWT": c.AllowTypJWT, "Tenants": !c.Tenants.isZero()} {
-			if set {
-				p.add(field, "has no effect on Issuers and there is no Issuer")
+		for _, f := range []struct {
+			name string
+			set  bool
+		}{{"Algorithms", c.Algorithms != nil}, {"Keys", !c.Keys.isZero()}, {"Leeway", c.Leeway != 0},
+			{"AllowTypJWT", c.AllowTypJWT}, {"Tenants", !c.Tenants.isZero()}} {
+			if f.set {
+				p.add(f.name, "has no effect on Issuers and there is no Issuer")
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func FuzzTenantIssuer(f *testing.F) {
 			asked = tenant
 			return true, nil
 		}},
-		Keys:    middleware.KeySource{JWKS: marshal(f, newIssuer(f).keys...)}})
+		Keys: middleware.KeySource{JWKS: marshal(f, newIssuer(f).keys...)}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -148,6 +148,8 @@ func TestRefusedTokenResponses(t *testing.T) {
 		{name: "ATK-115 expires_in 1e18", script: token("expires_in", 1e18)},
 		{name: "ATK-115 duplicate keys", script: raw("/token", 200, "application/json", `{"access_token":"canary","access_token":"canary","token_type":"Bearer","id_token":"canary"}`)},
 		{name: "ATK-115 text/html", script: raw("/token", 200, html, `{"access_token":"canary"}`)},
+		{name: "ATK-115 all well but text/html", script: script{mediaType: "text/html; charset=utf-8"}},
+		{name: "no media type that is known", script: script{mediaType: "application/jsonx"}},
 		{name: "ATK-115 5 MB", script: raw("/token", 200, "application/json", `{"x":"`+strings.Repeat("x", 5<<20)+`"}`), reason: "issuer_unavailable", status: http.StatusBadGateway},
 		{name: "FLT-17 error with status 200", script: raw("/token", 200, "application/json", `{"error":"bad_verification_code"}`)},
 		{name: "FLT-17 HTML with status 200", script: raw("/token", 200, html, "<script>canary</script>")},

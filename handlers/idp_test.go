@@ -41,6 +41,8 @@ type script struct {
 	// serve answers a path in place of the issuer, where it returns true.
 	serve func(w http.ResponseWriter, r *http.Request) bool
 	typ   string
+	// mediaType is that of the token response.
+	mediaType string
 }
 
 // idp is a scriptable issuer. It checks PKCE, the client and the redirect URI
@@ -199,6 +201,11 @@ func (p *idp) serveToken(w http.ResponseWriter, r *http.Request, s script) {
 	}
 	if s.tokens != nil {
 		s.tokens(answer)
+	}
+	if s.mediaType != "" {
+		w.Header().Set("Content-Type", s.mediaType)
+		json.NewEncoder(w).Encode(answer)
+		return
 	}
 	writeJSON(w, http.StatusOK, answer)
 }

@@ -9,11 +9,16 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers"
+	"github.com/oidckit/oidckit/handlers/rpstore"
 )
 
 func TestLogout(t *testing.T) {
 	p := newIDP(t)
-	a := newApp(t, p, options{config: func(c *handlers.Config) { c.PostLogoutReturnTo = "/bye?x=1" }})
+	store := rpstore.NewMemory().Open("app")
+	a := newApp(t, p, options{
+		config:  func(c *handlers.Config) { c.PostLogoutReturnTo = "/bye?x=1" },
+		session: func(c *handlers.SessionConfig) { c.Store = store },
+	})
 	b := a.browser()
 	b.open(a.URL + "/me")
 	// A link or an image asks, and ends nothing.
@@ -40,6 +45,9 @@ func TestLogout(t *testing.T) {
 	}
 	if b.loggedIn(a) != "" {
 		t.Error("still logged in")
+	}
+	if n, err := store.Sessions.EndSessions(t.Context(), rpstore.SessionSelector{Subject: "alice"}); n != 0 || err != nil {
+		t.Errorf("%d sessions are left in the store, %v", n, err)
 	}
 	// OWASP ASVS 5.0 7.4.1: the cookie that somebody kept is worth nothing.
 	thief := a.browser()

@@ -103,19 +103,23 @@ func TestStoresDown(t *testing.T) {
 // FLT-57: a store that breaks its contract opens nothing.
 func TestStoreThatBreaksItsContract(t *testing.T) {
 	p := newIDP(t)
-	for name, wrong := range map[string]func() (*rpstore.Session, error){
-		"nothing and no error": func() (*rpstore.Session, error) { return nil, nil },
-		"another session": func() (*rpstore.Session, error) {
+	for name, row := range map[string]struct {
+		wrong  func() (*rpstore.Session, error)
+		status int
+	}{
+		"nothing and no error": {func() (*rpstore.Session, error) { return nil, nil }, http.StatusServiceUnavailable},
+		"another session": {func() (*rpstore.Session, error) {
 			return &rpstore.Session{Issuer: p.URL, ClientID: clientID, ExpiresAt: time.Now().Add(time.Hour), SeenAt: time.Now()}, nil
-		},
-		"value and error": func() (*rpstore.Session, error) { return &rpstore.Session{}, errDown },
+		}, http.StatusServiceUnavailable},
+		"value and error":    {func() (*rpstore.Session, error) { return &rpstore.Session{}, errDown }, http.StatusServiceUnavailable},
+		"one that has ended": {nil, http.StatusFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, s := watchedApp(t, p)
 			b := a.browser()
 			b.step(b.begin(a, "/me"))
-			s.sessions.wrong = wrong
-			if res := b.step(a.URL + "/me"); res.StatusCode != http.StatusServiceUnavailable {
+			s.sessions.wrong, s.sessions.expire = row.wrong, row.wrong == nil
+			if res := b.step(a.URL + "/me"); res.StatusCode != row.status {
 				t.Errorf("%d %s", res.StatusCode, res.body)
 			}
 		})

@@ -48,6 +48,8 @@ type watched struct {
 	down          atomic.Bool
 	// wrong, if set, is returned in place of what is there.
 	wrong func() (*rpstore.Session, error)
+	// expire makes it return sessions after their end.
+	expire bool
 }
 
 func (s *watched) Session(ctx context.Context, key oidckit.TokenHash) (*rpstore.Session, error) {
@@ -58,7 +60,11 @@ func (s *watched) Session(ctx context.Context, key oidckit.TokenHash) (*rpstore.
 	if s.wrong != nil {
 		return s.wrong()
 	}
-	return s.Sessions.Session(ctx, key)
+	v, err := s.Sessions.Session(ctx, key)
+	if v != nil && s.expire {
+		v.ExpiresAt = time.Now().Add(-time.Second)
+	}
+	return v, err
 }
 
 func (s *watched) CreateSession(ctx context.Context, v *rpstore.Session) error {

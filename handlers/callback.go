@@ -24,17 +24,23 @@ type authorizationResponse struct {
 // serveCallback ends a login: every check stands before the step that it
 // guards, and the session comes last.
 func (rp *RelyingParty) serveCallback(w http.ResponseWriter, r *http.Request) error {
-	resp, err := parseAuthorizationResponse(r.URL.RawQuery)
-	if err != nil {
-		return refuse("malformed_response", err)
-	}
+	resp, malformed := parseAuthorizationResponse(r.URL.RawQuery)
 	// RFC 6749 §10.12, RFC 9700 §4.7
 	tx, err := rp.openLogin(r, resp.state)
-	if err != nil {
+	if err == nil {
+		rp.forgetLogin(w, tx.state)
+	}
+	switch {
+	case malformed != nil:
+		f := refuse("malformed_response", malformed)
+		if tx != nil {
+			f.returnTo = tx.returnTo
+		}
+		return f
+	case err != nil:
 		return &failure{status: http.StatusBadRequest, reason: "unknown_state", cause: err,
 			message: "This sign-in was not started in this browser, or was finished before. Please start again."}
 	}
-	rp.forgetLogin(w, tx.state)
 	if err := rp.finishLogin(r, tx, resp); err != nil {
 		f := asFailure(err)
 		f.returnTo = tx.returnTo
@@ -119,7 +125,8 @@ func (rp *RelyingParty) redeem(ctx context.Context, m *oidckit.ProviderMetadata,
 }
 
 // parseAuthorizationResponse reads the query strictly: what was sent twice
-// could be read two ways.
+// could be read two ways. Beside an error it returns the state, where there is
+// one, so that its login ends here.
 func parseAuthorizationResponse(rawQuery string) (authorizationResponse, error) {
 	var resp authorizationResponse
 	if len(rawQuery) > maxCallback {
@@ -129,13 +136,16 @@ func parseAuthorizationResponse(rawQuery string) (authorizationResponse, error) 
 	if err != nil {
 		return resp, errors.New("handlers: the response does not parse")
 	}
+	if states := q["state"]; len(states) == 1 {
+		resp.state = states[0]
+	}
 	for _, values := range q {
 		// RFC 6749 §3.1: parameters MUST NOT be included more than once
 		if len(values) > 1 {
 			return resp, errors.New("handlers: a parameter is repeated")
 		}
 	}
-	resp.state, resp.code, resp.errorCode = q.Get("state"), q.Get("code"), q.Get("error")
+	resp.code, resp.errorCode = q.Get("code"), q.Get("error")
 	resp.issuer, resp.hasIssuer = q.Get("iss"), q.Has("iss")
 	if q.Has("error") && resp.errorCode == "" {
 		resp.errorCode = "invalid"

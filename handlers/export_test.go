@@ -30,3 +30,15 @@ func PlantSession(t testing.TB, rp *RelyingParty, s *Sessions, subject string) *
 	}
 	return cookies[0]
 }
+
+// EndPlanted ends a planted session, and leaves what the browser has of it.
+func EndPlanted(t testing.TB, rp *RelyingParty, s *Sessions, cookie *http.Cookie) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(cookie)
+	s.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := rp.endSession(r.Context(), oidckit.HashToken(s.GetString(r.Context(), rp.handleKey))); err != nil {
+			t.Error(err)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
+}

@@ -104,7 +104,6 @@ func TestCookieBeforeTheFirstByte(t *testing.T) {
 		"header":              func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) },
 		"response controller": func(w http.ResponseWriter) { http.NewResponseController(w).Flush() },
 		"flusher":             func(w http.ResponseWriter) { w.(http.Flusher).Flush() },
-		"early hints":         func(w http.ResponseWriter) { w.WriteHeader(http.StatusEarlyHints); io.WriteString(w, "x") },
 	} {
 		srv := httptest.NewServer(s.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.Put(r.Context(), "n", 1)
@@ -119,6 +118,25 @@ func TestCookieBeforeTheFirstByte(t *testing.T) {
 		if len(res.Cookies()) != 1 {
 			t.Errorf("%s: %d cookies", name, len(res.Cookies()))
 		}
+	}
+}
+
+// What an interim answer precedes is still saved.
+func TestEarlyHints(t *testing.T) {
+	s := newSessions(t, func(c *handlers.SessionConfig) { c.BaseURL = "http://localhost" })
+	srv := httptest.NewServer(s.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		s.Put(r.Context(), "n", 1)
+		io.WriteString(w, "x")
+	})))
+	defer srv.Close()
+	res, err := http.Get(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if len(res.Cookies()) != 1 {
+		t.Errorf("%d cookies", len(res.Cookies()))
 	}
 }
 
@@ -161,6 +179,24 @@ func TestSaveFails(t *testing.T) {
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if w.Code != http.StatusServiceUnavailable || wrote == nil || strings.Contains(w.Body.String(), "saved") || len(w.Result().Cookies()) != 0 {
 		t.Errorf("%d %v %s", w.Code, wrote, w.Body)
+	}
+}
+
+// Where the session could not be read, nothing is written over it.
+func TestNothingIsSavedWhileDown(t *testing.T) {
+	st := newStores()
+	s := newSessions(t, func(c *handlers.SessionConfig) { c.Store = st.set() })
+	h := s.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Put(r.Context(), "n", 1)
+		io.WriteString(w, "public")
+	}))
+	st.browser.down.Store(true)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(&http.Cookie{Name: s.Cookie.Name, Value: strings.Repeat("A", 43)})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusOK || w.Body.String() != "public" || len(w.Result().Cookies()) != 0 || st.browser.writes.Load() != 0 {
+		t.Errorf("%d %s, %d writes", w.Code, w.Body, st.browser.writes.Load())
 	}
 }
 

@@ -262,6 +262,39 @@ func (g gated) Session(ctx context.Context, key oidckit.TokenHash) (*rpstore.Ses
 	return g.Sessions.Session(ctx, key)
 }
 
+// FLT-55: a store that panics costs its own request only.
+func TestStoreThatPanics(t *testing.T) {
+	p := newIDP(t)
+	a, s := watchedApp(t, p)
+	b := a.browser()
+	callback := b.begin(a, "/me")
+	s.replay.panics.Store(true)
+	res := b.step(callback)
+	s.replay.panics.Store(false)
+	if res.StatusCode != http.StatusInternalServerError || strings.Contains(res.body, "canary") || strings.Contains(a.logs.String(), "canary") || len(b.cookies(a)) != 0 {
+		t.Errorf("%d %s", res.StatusCode, res.body)
+	}
+	if b.open(a.URL + "/me"); b.loggedIn(a) != "alice" {
+		t.Error("it does not recover")
+	}
+}
+
+// A session that this replica ends is over at once, though the browser still
+// has its handle.
+func TestEndedHere(t *testing.T) {
+	sessions := newSessions(t, nil)
+	rp := offlineParty(t, sessions)
+	defer rp.Close()
+	cookie := handlers.PlantSession(t, rp, sessions, "alice")
+	if id, err := authenticate(rp, sessions, cookie); err != nil || id.Subject != "alice" {
+		t.Fatal(id, err)
+	}
+	handlers.EndPlanted(t, rp, sessions, cookie)
+	if id, err := authenticate(rp, sessions, cookie); !errors.Is(err, oidckit.ErrUnauthenticated) {
+		t.Errorf("%v %v", id, err)
+	}
+}
+
 // A route that LoadAndSave does not wrap is closed (ATK-341).
 func TestWithoutLoadAndSave(t *testing.T) {
 	p := newIDP(t)

@@ -116,10 +116,13 @@ func (s *watchedBrowser) PutBrowserSession(ctx context.Context, token string, va
 
 type watchedReplay struct {
 	oidckit.ReplayStore
-	down atomic.Bool
+	down, panics atomic.Bool
 }
 
 func (s *watchedReplay) UseOnce(ctx context.Context, key string, expires time.Time) error {
+	if s.panics.Load() {
+		panic("canary")
+	}
 	if s.down.Load() {
 		return errDown
 	}

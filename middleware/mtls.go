@@ -131,9 +131,6 @@ func (m *MTLS) certificate(r *http.Request) (der []byte, reason string) {
 
 // fromProxy reports whether a connection was made by a trusted proxy.
 func (m *MTLS) fromProxy(r *http.Request) bool {
-	if len(m.cfg.TrustedProxies) == 0 {
-		return false
-	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return false

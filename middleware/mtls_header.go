@@ -9,25 +9,15 @@ import (
 	"strings"
 )
 
-// maxCertificate bounds a header with a certificate, in bytes.
-const maxCertificate = 32 << 10
-
 // readCertificate returns the DER of the one certificate in a proxy's header.
 func readCertificate(format CertificateFormat, value string) (der []byte, ok bool) {
-	if len(value) > maxCertificate {
-		return nil, false
-	}
-	switch format {
-	case CertificateRFC9440:
-		der, ok = byteSequence(value)
-	case CertificateEscapedPEM:
+	if format == CertificateEscapedPEM {
 		der, ok = escapedPEM(value)
-	}
-	if !ok {
-		return nil, false
+	} else {
+		der, ok = byteSequence(value)
 	}
 	_, err := x509.ParseCertificate(der)
-	return der, err == nil
+	return der, ok && err == nil
 }
 
 // byteSequence implements sf-binary of RFC 9651 §3.3.5, without parameters.

@@ -182,10 +182,14 @@ func TestMTLSBehindProxy(t *testing.T) {
 			r.Header.Set("X-Forwarded-For", "10.1.2.3")
 			r.RemoteAddr, r.TLS = row.peer, row.tls
 			r.Header[row.header] = row.values
-			if resp := serve(g.handler, r); row.ok {
+			resp := serve(g.handler, r)
+			if row.ok {
 				g.wantServed(t, resp)
-			} else {
-				g.wantRefused(t, resp, 401, "invalid_token")
+				return
+			}
+			g.wantRefused(t, resp, 401, "invalid_token")
+			if log, _ := g.reported(); strings.Contains(log, "is not the thumbprint") != (row.name == "another's certificate") {
+				t.Errorf("log %s", log)
 			}
 		})
 	}

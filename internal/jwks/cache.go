@@ -57,7 +57,7 @@ const (
 	// fetch for one that brought nothing new: strangers are at it, and a key
 	// that does come is taken as soon as it is there.
 	fruitlessWait = 30 * time.Second
-	maxBackoff      = 16 * time.Second
+	maxBackoff    = 16 * time.Second
 )
 
 // Config is how a Cache gets its keys and for how long it trusts them.
@@ -125,7 +125,7 @@ type Cache struct {
 	// fruitlessAt is when a fetch for an unknown kid last brought nothing new.
 	fruitlessAt time.Time
 	waiting     int
-	absent    absences
+	absent      absences
 }
 
 // snapshot is a key set as of its last successful fetch.

@@ -42,9 +42,9 @@ func (rp *RelyingParty) serveCallback(w http.ResponseWriter, r *http.Request) er
 			message: "This sign-in was not started in this browser, or was finished before. Please start again."}
 	}
 	if err := rp.finishLogin(r, tx, resp); err != nil {
-		f := asFailure(err)
+		f := *asFailure(err)
 		f.returnTo = tx.returnTo
-		return f
+		return &f
 	}
 	redirect(w, http.StatusSeeOther, tx.returnTo)
 	return nil
@@ -72,17 +72,22 @@ func (rp *RelyingParty) finishLogin(r *http.Request, tx *transaction, resp autho
 	if err := rp.sessions.ready(ctx); err != nil {
 		return storeDown(err)
 	}
-	// A code that is sent twice makes the issuer revoke what the first one
-	// brought (RFC 6749 §4.1.2), so the second callback ends here.
-	err = rp.sessions.store.Replay.UseOnce(ctx, "login:"+rp.id+":"+nameHash(22, tx.state), tx.created.Add(loginLifetime+leeway))
-	if errors.Is(err, oidckit.ErrConsumed) {
-		return &failure{status: http.StatusBadRequest, reason: "replayed_response",
-			message: "This sign-in was finished before. Please start again."}
-	}
-	if err != nil {
-		return storeDown(err)
+	if err := rp.claimLogin(ctx, rp.redeeming, tx); errors.Is(err, oidckit.ErrConsumed) {
+		return errLoginFinished
 	}
 	return rp.redeem(ctx, m, tx, resp.code)
+}
+
+var errLoginFinished = &failure{status: http.StatusBadRequest, reason: "replayed_response",
+	message: "This sign-in was finished before. Please start again."}
+
+// claimLogin spends a login. It is asked twice. First of this replica's memory,
+// before the code is sent: a code that is sent twice makes the issuer revoke
+// what the first one brought (RFC 6749 §4.1.2). Then of the store, which all
+// replicas share and where only a login that the issuer has vouched for may
+// leave a row: a stranger's would fill it.
+func (rp *RelyingParty) claimLogin(ctx context.Context, replay oidckit.ReplayStore, tx *transaction) error {
+	return replay.UseOnce(ctx, "login:"+rp.id+":"+nameHash(22, tx.state), tx.created.Add(loginLifetime+leeway))
 }
 
 // checkIssuer refuses an answer that comes from another issuer than the one
@@ -116,6 +121,11 @@ func (rp *RelyingParty) redeem(ctx context.Context, m *oidckit.ProviderMetadata,
 	identity, err := rp.mapIdentity(ctx, rp.newIdentity(id, tokens, claims))
 	if err != nil {
 		return err
+	}
+	if err := rp.claimLogin(ctx, rp.sessions.store.Replay, tx); errors.Is(err, oidckit.ErrConsumed) {
+		return errLoginFinished
+	} else if err != nil {
+		return storeDown(err)
 	}
 	if err := rp.startSession(ctx, identity, tokens); err != nil {
 		return err

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -67,6 +68,40 @@ func TestReplayedCallback(t *testing.T) {
 	}
 	if n := p.count("/token"); n != 1 {
 		t.Errorf("%d exchanges", n)
+	}
+}
+
+// A callback that comes again on another replica starts no second session,
+// even where the issuer redeems a code twice.
+func TestReplayedCallbackOnAnotherReplica(t *testing.T) {
+	p := newIDP(t)
+	store := rpstore.NewMemory().Open("app")
+	o := options{session: func(c *handlers.SessionConfig) { c.Store = store }}
+	a := newApp(t, p, o)
+	b := a.browser()
+	callback := b.begin(a, "/me")
+	u, _ := url.Parse(a.URL)
+	kept := b.Jar.Cookies(u)
+	p.mu.Lock()
+	codes := maps.Clone(p.codes)
+	p.mu.Unlock()
+	if res := b.step(callback); res.StatusCode != http.StatusSeeOther {
+		t.Fatalf("first: %d", res.StatusCode)
+	}
+	p.mu.Lock()
+	p.codes = codes
+	p.mu.Unlock()
+	a.build(p, o)
+	thief := a.browser()
+	for _, c := range kept {
+		c.Path, c.Secure = "/", true
+	}
+	thief.Jar.SetCookies(u, kept)
+	if res := thief.step(callback); res.StatusCode != http.StatusBadRequest || thief.loggedIn(a) != "" || !strings.Contains(a.logs.String(), "replayed_response") {
+		t.Errorf("on the other replica: %d", res.StatusCode)
+	}
+	if n := p.count("/token"); n != 2 {
+		t.Errorf("%d exchanges: the replica was not another one", n)
 	}
 }
 
@@ -353,6 +388,20 @@ func TestVisitorsLeaveNothing(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/auth/login?return_to=/me", nil))
 		if w.Code != http.StatusFound {
 			t.Fatalf("visitor %d: %d", i, w.Code)
+		}
+	}
+	// Nor do those who come back with a code of their own making.
+	p.play(script{serve: func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/token" {
+			return false
+		}
+		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "invalid_grant"})
+		return true
+	}})
+	for range 20 {
+		b := a.browser()
+		if res := b.step(b.begin(a, "/me")); res.StatusCode != http.StatusBadRequest {
+			t.Fatalf("a code that the issuer refuses: %d %s", res.StatusCode, res.body)
 		}
 	}
 }

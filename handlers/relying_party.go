@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/handlers/rpstore"
 	"github.com/oidckit/oidckit/internal/discovery"
 	"github.com/oidckit/oidckit/internal/httpx"
 	"github.com/oidckit/oidckit/internal/jwks"
@@ -19,6 +20,10 @@ import (
 // answerTimeout bounds everything that a route asks of others, so that a
 // person has a page within ten seconds.
 const answerTimeout = 9 * time.Second
+
+// maxRedeeming bounds how many logins a replica remembers to have redeemed; one
+// more is left to the store.
+const maxRedeeming = 1 << 14
 
 // maxKeySet bounds a JWKS, in bytes.
 const maxKeySet = 512 << 10
@@ -42,8 +47,10 @@ type RelyingParty struct {
 	requests *secret.Box
 	tokens   *secret.Box
 	checked  *sessionCache
-	origins  *http.CrossOriginProtection
-	routes   map[string]http.Handler
+	// redeeming remembers the logins that this replica has sent a code for.
+	redeeming oidckit.ReplayStore
+	origins   *http.CrossOriginProtection
+	routes    map[string]http.Handler
 }
 
 // NewRelyingParty checks the config and returns a relying party, naming all
@@ -77,6 +84,11 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	if rp.keys, err = jwks.New(jwks.Config{Fetch: rp.fetchKeys, Logger: cfg.Logger}); err != nil {
 		return nil, err
 	}
+	memory, err := rpstore.NewBoundedMemory(rpstore.MemoryConfig{MaxRecords: maxRedeeming})
+	if err != nil {
+		return nil, err
+	}
+	rp.redeeming = memory.Open(rp.id).Replay
 	prefix := strings.TrimSuffix(cfg.Prefix, "/")
 	rp.routes = map[string]http.Handler{
 		prefix + "/login":      rp.route("login", rp.serveLogin, http.MethodGet),

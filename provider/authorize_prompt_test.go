@@ -232,6 +232,12 @@ func TestIDTokenHint(t *testing.T) {
 			try(t, hint).refusal(t, oidckit.InvalidRequest, f.base, oddState)
 		})
 	}
+	t.Run("of another person, who may sign in", func(t *testing.T) {
+		a := f.browse(http.MethodGet, "/authorize?"+request("id_token_hint", bobs.ID).Encode(), nil)
+		if !strings.HasPrefix(a.location, "/login?") {
+			t.Errorf("%d %q", a.status, a.location)
+		}
+	})
 	t.Run("another person signs in", func(t *testing.T) {
 		g := f.sub(t)
 		g.browser.Username = "bob"

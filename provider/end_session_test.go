@@ -165,6 +165,7 @@ func TestLogoutConfirmation(t *testing.T) {
 	// A sealed authorization request is not a sealed logout (ATK-103).
 	_, login := f.sub(t).loginPage()
 	confirm(change(form, "request", login.Get("request"))).page(t, http.StatusBadRequest)
+	f.browse(http.MethodGet, "/login?request="+form.Get("request"), nil).page(t, http.StatusBadRequest)
 	if !f.signedIn() {
 		t.Fatal("signed out")
 	}

@@ -87,11 +87,11 @@ func TestThrottleByName(t *testing.T) {
 func TestRightPasswordForgetsTheWrongOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := throttled(t)
-		for range 5 {
+		for i := range 5 {
 			for range 9 {
-				f.try(oidctest.Username, "guess-guess-guess", "")
+				f.try(oidctest.Username, "guess-guess-guess", "192.0.2.1")
 			}
-			if a := f.try(oidctest.Username, oidctest.Password, ""); a.status != http.StatusSeeOther {
+			if a := f.try(oidctest.Username, oidctest.Password, fmt.Sprint("198.51.100.", i)); a.status != http.StatusSeeOther {
 				t.Fatalf("right password: %d", a.status)
 			}
 		}

@@ -208,7 +208,6 @@ func (c *answerCaches) put(token string, answer *introspected, asked time.Durati
 	if c == nil {
 		return
 	}
-	c.remove(token)
 	switch {
 	case answer.identity != nil:
 		// The token may be a small piece of something large.

@@ -134,11 +134,11 @@ func TestIntrospectionOfRevokedToken(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				revoked := false
+				var revoked atomic.Bool
 				v, tr := newTimedVerifier(t, row.edit, func(*http.Request) (*http.Response, error) {
 					// What is decided now arrives a second later.
 					doc := timelessAnswer
-					if revoked {
+					if revoked.Load() {
 						doc = `{"active":false}`
 					}
 					time.Sleep(time.Second)
@@ -148,7 +148,14 @@ func TestIntrospectionOfRevokedToken(t *testing.T) {
 				if got := verdict(v, "token"); got != "served" {
 					t.Fatal(got)
 				}
-				revoked = true
+				revoked.Store(true)
+				if row.after == 0 {
+					// A question that is under way is from before.
+					revoked.Store(false)
+					go verdict(v, "token")
+					time.Sleep(500 * time.Millisecond)
+					revoked.Store(true)
+				}
 				for time.Since(asked) < row.after {
 					if got := verdict(v, "token"); got != "served" || tr.calls.Load() != 1 {
 						t.Fatalf("%s, %d calls after %v", got, tr.calls.Load(), time.Since(asked))
@@ -175,6 +182,12 @@ func TestIntrospectionHitsCheckLifetime(t *testing.T) {
 			}
 			return reply(200, fmt.Sprintf(`{"nbf":%d,%s`, now+20, timelessAnswer[1:]))
 		})
+		exact, _ := newTimedVerifier(t, func(c *middleware.IntrospectionConfig) { c.Leeway = -time.Minute }, func(*http.Request) (*http.Response, error) {
+			return reply(200, fmt.Sprintf(`{"exp":%d,"nbf":%d,%s`, now+20, now, timelessAnswer[1:]))
+		})
+		if got := verdict(exact, "token"); got != "served" {
+			t.Errorf("%s without leeway", got)
+		}
 		for _, step := range []struct {
 			at           int64
 			ends, begins string
@@ -186,6 +199,9 @@ func TestIntrospectionHitsCheckLifetime(t *testing.T) {
 		}
 		if n := tr.calls.Load(); n != 2 {
 			t.Errorf("%d calls", n)
+		}
+		if got := verdict(exact, "token"); got != "refused" {
+			t.Errorf("%s after exp without leeway", got)
 		}
 	})
 }
@@ -266,6 +282,39 @@ func TestIntrospectionCachesAreBounded(t *testing.T) {
 	}
 }
 
+// Answers as large as they may be take no more room than many small ones.
+func TestIntrospectionCacheIsBoundedInBytes(t *testing.T) {
+	large := `{"pad":"` + strings.Repeat("x", 900<<10) + `",` + timelessAnswer[1:]
+	v, tr := newTimedVerifier(t, nil, func(*http.Request) (*http.Response, error) { return reply(200, large) })
+	const tokens = 100
+	for range 2 {
+		for n := range tokens {
+			if got := verdict(v, fmt.Sprint("token-", n)); got != "served" {
+				t.Fatal(got)
+			}
+		}
+	}
+	if n := tr.calls.Load(); n < 2*tokens-80 {
+		t.Errorf("%d calls: more than 64 MiB are remembered", n)
+	}
+}
+
+// However close two requests with a token come, it is asked about once.
+func TestIntrospectionIsAskedOnce(t *testing.T) {
+	v, tr := newTimedVerifier(t, nil, func(*http.Request) (*http.Response, error) { return reply(200, timelessAnswer) })
+	const tokens = 300
+	for n := range tokens {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { verdict(v, fmt.Sprint("token-", n)) })
+		}
+		all.Wait()
+	}
+	if n := tr.calls.Load(); n != tokens {
+		t.Errorf("%d calls for %d tokens", n, tokens)
+	}
+}
+
 // Forget counts at once, and for what is being asked too.
 func TestIntrospectionForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -309,6 +358,13 @@ func TestIntrospectionRevoke(t *testing.T) {
 	i := newIntrospector(t)
 	g, v := newIntrospectedAPI(t, i, func(c *middleware.IntrospectionConfig) { c.MaxRevocations = 3 })
 	until := time.Now().Add(time.Hour)
+	for name, r := range map[string]middleware.Revocation{
+		"another issuer": {Issuer: "https://other.example", Subject: "a", Until: until}, "nothing": {Until: until}, "for ever": {Subject: "a"},
+	} {
+		if v.Revoke(r) == nil {
+			t.Errorf("%s can be revoked", name)
+		}
+	}
 	for _, row := range []struct {
 		name  string
 		by    middleware.Revocation
@@ -343,12 +399,5 @@ func TestIntrospectionRevoke(t *testing.T) {
 	}
 	if err := v.Revoke(middleware.Revocation{Subject: "bob", Until: until}); !errors.Is(err, middleware.ErrDenyListFull) {
 		t.Errorf("Revoke = %v", err)
-	}
-	for name, r := range map[string]middleware.Revocation{
-		"another issuer": {Issuer: "https://other.example", Subject: "a", Until: until}, "nothing": {Until: until}, "for ever": {Subject: "a"},
-	} {
-		if v.Revoke(r) == nil {
-			t.Errorf("%s can be revoked", name)
-		}
 	}
 }

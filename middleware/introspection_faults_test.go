@@ -116,8 +116,12 @@ func TestIntrospectionIssuerDownAtStart(t *testing.T) {
 // a time finds out whether it is back. What is remembered serves meanwhile.
 func TestIntrospectionCircuit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		status := 200
-		v, tr := newTimedVerifier(t, nil, func(*http.Request) (*http.Response, error) { return reply(status, timelessAnswer) })
+		status, doc := 200, timelessAnswer
+		var delay time.Duration
+		v, tr := newTimedVerifier(t, nil, func(*http.Request) (*http.Response, error) {
+			time.Sleep(delay)
+			return reply(status, doc)
+		})
 		token := 0
 		want := func(want string, calls int64) {
 			t.Helper()
@@ -135,7 +139,11 @@ func TestIntrospectionCircuit(t *testing.T) {
 		for range 20 {
 			want("unchecked", 1)
 		}
-		status = 503
+		status, doc = 200, `{"exp":"never",`+timelessAnswer[1:]
+		for range 20 {
+			want("unchecked", 1)
+		}
+		status, doc = 503, timelessAnswer
 		for range 4 {
 			want("unchecked", 1)
 		}
@@ -157,9 +165,24 @@ func TestIntrospectionCircuit(t *testing.T) {
 			want("unchecked", 1)
 			want("unchecked", 0)
 		}
-		status = 200
+		// Only one finds out, however long that takes.
+		status, delay = 200, time.Second
 		time.Sleep(10 * time.Second)
-		want("served", 1)
+		before := tr.calls.Load()
+		var served atomic.Int64
+		var all sync.WaitGroup
+		for n := range 50 {
+			all.Go(func() {
+				if verdict(v, fmt.Sprint("at-once-", n)) == "served" {
+					served.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if calls := tr.calls.Load() - before; calls != 1 || served.Load() != 1 {
+			t.Errorf("%d calls, %d served", calls, served.Load())
+		}
+		delay = 0
 		want("served", 1)
 		// It opens as before.
 		status = 503
@@ -266,7 +289,7 @@ func TestIntrospectionSurvivesPanics(t *testing.T) {
 func TestIntrospectionTransportHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		v, _ := newTimedVerifier(t, nil, func(*http.Request) (*http.Response, error) {
+		v, tr := newTimedVerifier(t, nil, func(*http.Request) (*http.Response, error) {
 			<-hang
 			return nil, errors.New("too late")
 		})
@@ -284,8 +307,8 @@ func TestIntrospectionTransportHangs(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if waited := time.Since(start); waited > 5*time.Second {
-			t.Errorf("requests waited %v", waited)
+		if waited, calls := time.Since(start), tr.calls.Load(); waited > 5*time.Second || calls != 64 {
+			t.Errorf("requests waited %v for %d calls", waited, calls)
 		}
 		start = time.Now()
 		if err := v.Close(); err == nil || time.Since(start) > 10*time.Second {
@@ -355,6 +378,11 @@ func TestIntrospectionCheck(t *testing.T) {
 			t.Errorf("Check = %v, %d calls", err, i.calls.Load())
 		}
 	}
+	i.play(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	if got := verdict(v, "token"); got != "unchecked" || v.Check(t.Context()) == nil {
+		t.Errorf("%s, and Check believes what it found before", got)
+	}
+	i.play(nil)
 	for name, row := range map[string]struct {
 		script http.HandlerFunc
 		want   string

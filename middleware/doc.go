@@ -13,6 +13,9 @@
 //	bearer := middleware.RequireBearer(v)
 //	mux.Handle("GET /orders", bearer(middleware.RequireScope("orders:read")(orders)))
 //
+// JWTVerifier checks tokens by their issuers' keys, IntrospectionVerifier by
+// asking their issuer, JWTOrOpaqueVerifier in the way that each token needs.
+//
 // In the handler:
 //
 //	id, _ := oidckit.IdentityFromContext(r.Context())
@@ -25,5 +28,5 @@
 // The package keeps no sessions and logs nobody in (see package handlers), and
 // issues nothing (see package provider).
 //
-// Specs: RFC 6750, RFC 9068, RFC 7519, RFC 8725, RFC 9470 §3 (challenge).
+// Specs: RFC 6750, RFC 7662, RFC 9068, RFC 7519, RFC 8725, RFC 9470 §3 (challenge), RFC 9701.
 package middleware

@@ -13,6 +13,9 @@ import (
 // not be checked, and the client, whose token may be good, gets 503. A
 // *oidckit.Error in the chain may also carry oidckit.InsufficientScope.
 //
+// A token that is bound to a key is returned with its Confirmation; whether who
+// sent it has the key is for the guard to check, on every request.
+//
 // Verify is called with strings from strangers, of any length, and must be
 // safe for concurrent use. The identity may be shared between requests and is
 // not modified by anyone. The token must not appear in the error.

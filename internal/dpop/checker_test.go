@@ -266,6 +266,19 @@ func TestRefusedProofIsNotRemembered(t *testing.T) {
 	}
 }
 
+// A store that is full of live proofs forgets none of them for a new one.
+func TestFullStore(t *testing.T) {
+	key := dpoptest.NewKey(t)
+	c := checker(func(c *dpop.Config) { c.Replay = memtable.NewReplay(1) })
+	first := []string{good(key)}
+	_, err := c.Check(t.Context(), first, request(key))
+	wantCode(t, err, "")
+	_, err = c.Check(t.Context(), []string{good(key)}, request(key))
+	wantCode(t, err, oidckit.ServerError)
+	_, err = c.Check(t.Context(), first, request(key))
+	wantCode(t, err, oidckit.InvalidDPoPProof)
+}
+
 type counting struct {
 	calls int
 	err   error

@@ -91,7 +91,7 @@ func All[T any](ctx context.Context, r Runner, query string, scan func(Row) (T, 
 // Exec implements Runner. A statement that the database refused for what
 // others were doing is run again, up to three times.
 func (d *DB) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
-	err = d.attempt(ctx, func() (err error) {
+	err = d.attempt(ctx, func(ctx context.Context) (err error) {
 		unlock, err := d.lock(ctx, query)
 		if err != nil {
 			return err
@@ -104,7 +104,7 @@ func (d *DB) Exec(ctx context.Context, query string, args ...any) (n int64, err 
 }
 
 func (d *DB) read(ctx context.Context, query string, args []any, reset func(), scan func(Row) error) error {
-	return d.attempt(ctx, func() error {
+	return d.attempt(ctx, func(ctx context.Context) error {
 		reset()
 		unlock, err := d.lock(ctx, query)
 		if err != nil {

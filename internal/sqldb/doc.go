@@ -10,8 +10,8 @@
 //
 // Opening makes no call. The first call of a DB migrates its schema; while the
 // database is down each call fails, and the first one that reaches it goes on
-// where the others failed. How long a statement may take is for its context to
-// say.
+// where the others failed. How long a call may take is for its context to say;
+// without a deadline it is five seconds.
 //
 // Not here: connection settings, which belong to whoever opened the *sql.DB,
 // and records, which belong to the stores.

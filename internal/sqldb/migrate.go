@@ -37,7 +37,11 @@ type Schema struct {
 // Migrate brings the schema to the program's version. Every call does that
 // first; calling it oneself is for those who want to fail early. After a
 // success it returns nil at once.
-func (d *DB) Migrate(ctx context.Context) error { return d.migration.pass(ctx, d.migrate) }
+func (d *DB) Migrate(ctx context.Context) error {
+	ctx, cancel := bounded(ctx, migrateTimeout)
+	defer cancel()
+	return d.migration.pass(ctx, d.migrate)
+}
 
 func (d *DB) migrate(ctx context.Context) error {
 	// Looking first lets a program without the right to create tables run on a

@@ -13,16 +13,33 @@ const retries = 3
 // three times as long.
 const retryPause = 20 * time.Millisecond
 
+// callTimeout bounds a call whose context has no deadline: a database that
+// takes the question and never answers must not hold its callers for ever.
+const callTimeout = 5 * time.Second
+
+// migrateTimeout is the same for a migration that somebody asked for.
+const migrateTimeout = time.Minute
+
 // attempt migrates where that has not been done, and runs fn, again where it
-// failed for what others were doing.
-func (d *DB) attempt(ctx context.Context, fn func() error) error {
+// failed for what others were doing. fn gets a context with a deadline.
+func (d *DB) attempt(ctx context.Context, fn func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	ctx, cancel := bounded(ctx, callTimeout)
+	defer cancel()
 	if err := d.Migrate(ctx); err != nil {
 		return err
 	}
-	return retry(ctx, fn)
+	return retry(ctx, func() error { return fn(ctx) })
+}
+
+// bounded gives a context a deadline where it has none.
+func bounded(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 func retry(ctx context.Context, fn func() error) error {

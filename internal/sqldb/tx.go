@@ -16,15 +16,27 @@ const rollbackTimeout = 5 * time.Second
 type Tx struct {
 	db     *DB
 	handle handle
+	// deadline is that of the whole transaction, which its statements share.
+	deadline time.Time
+}
+
+// newTx returns a transaction whose context has a deadline.
+func (d *DB) newTx(ctx context.Context, h handle) *Tx {
+	deadline, _ := ctx.Deadline()
+	return &Tx{db: d, handle: h, deadline: deadline}
 }
 
 // Exec implements Runner.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	ctx, cancel := context.WithDeadline(ctx, t.deadline)
+	defer cancel()
 	return exec(ctx, t.handle, t.db.text(query), args)
 }
 
 // read does not run the statement again: that is for the whole transaction.
 func (t *Tx) read(ctx context.Context, query string, args []any, _ func(), scan func(Row) error) error {
+	ctx, cancel := context.WithDeadline(ctx, t.deadline)
+	defer cancel()
 	return queryRows(ctx, t.handle, t.db.text(query), args, scan)
 }
 
@@ -36,7 +48,7 @@ func (t *Tx) read(ctx context.Context, query string, args []any, _ func(), scan 
 // On SQLite it is BEGIN IMMEDIATE: it takes the write lock before it reads,
 // since one that wants it later can be refused for good.
 func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
-	return d.attempt(ctx, func() error { return d.transact(ctx, fn) })
+	return d.attempt(ctx, func(ctx context.Context) error { return d.transact(ctx, fn) })
 }
 
 func (d *DB) transact(ctx context.Context, fn func(*Tx) error) error {
@@ -49,7 +61,7 @@ func (d *DB) transact(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	defer tx.Rollback()
-	if err := fn(&Tx{d, tx}); err != nil {
+	if err := fn(d.newTx(ctx, tx)); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -79,7 +91,7 @@ func (d *DB) transactImmediate(ctx context.Context, fn func(*Tx) error) error {
 			rollback(ctx, conn)
 		}
 	}()
-	if err := fn(&Tx{d, conn}); err != nil {
+	if err := fn(d.newTx(ctx, conn)); err != nil {
 		return err
 	}
 	if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {

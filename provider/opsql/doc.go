@@ -43,5 +43,7 @@
 // writes that come after them. Nothing has to run beside; Store.Sweep is for
 // those who want it done at a time of their own.
 //
+// A call whose context has no deadline ends after five seconds.
+//
 // Times come from the clocks of the replicas, which must agree within seconds.
 package opsql

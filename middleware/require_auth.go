@@ -92,13 +92,19 @@ func (g *sessionGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidck
 
 // login sends a person to log in, and tells a script where that would be.
 func (g *sessionGuard) login(w http.ResponseWriter, r *http.Request, req oidckit.LoginRequest, e *oidckit.Error) {
-	setNoStore(w.Header())
-	if isNavigation(r) {
-		req.ReturnTo = returnTarget(r)
-		w.Header().Set("Location", g.auth.LoginURL(r, req))
-		w.WriteHeader(http.StatusFound)
+	if !isNavigation(r) {
+		g.tellLogin(w, r, req, e)
 		return
 	}
+	setNoStore(w.Header())
+	req.ReturnTo = returnTarget(r)
+	w.Header().Set("Location", g.auth.LoginURL(r, req))
+	w.WriteHeader(http.StatusFound)
+}
+
+// tellLogin answers with where to log in.
+func (g *sessionGuard) tellLogin(w http.ResponseWriter, r *http.Request, req oidckit.LoginRequest, e *oidckit.Error) {
+	setNoStore(w.Header())
 	body := loginRequired{
 		Error: string(e.Code), Description: e.Description,
 		LoginURL: g.auth.LoginURL(r, req), ACRValues: req.ACRValues,

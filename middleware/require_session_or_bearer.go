@@ -3,6 +3,7 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/oidckit/oidckit"
 )
@@ -54,8 +55,19 @@ func (g *sessionOrBearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Challenge implements oidckit.Challenger for requests without an identity.
 func (g *sessionOrBearer) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
-	if !isNavigation(r) {
-		g.bearer.answers.challenge(w, r, oidckit.Challenge{Scope: c.Scope}, schemeNone)
+	req := oidckit.LoginRequest{ACRValues: c.ACRValues, MaxAge: c.MaxAge}
+	if asksForPage(r) {
+		g.session.login(w, r, req, errLoginRequired)
+		return
 	}
-	g.session.login(w, r, oidckit.LoginRequest{ACRValues: c.ACRValues, MaxAge: c.MaxAge}, errLoginRequired)
+	g.bearer.answers.challenge(w, r, oidckit.Challenge{Scope: c.Scope}, schemeNone)
+	g.session.tellLogin(w, r, req, errLoginRequired)
+}
+
+// asksForPage is isNavigation where programs are expected as well: what says
+// nothing of a page is one of them.
+func asksForPage(r *http.Request) bool {
+	says := r.Header.Get("Sec-Fetch-Mode") != "" ||
+		strings.Contains(strings.ToLower(strings.Join(r.Header["Accept"], ",")), "text/html")
+	return says && isNavigation(r)
 }

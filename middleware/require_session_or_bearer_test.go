@@ -122,6 +122,30 @@ func checkLogin(t *testing.T, resp *http.Response, text string) {
 	}
 }
 
+// Where programs are expected, who says nothing of a page is one.
+func TestWhoAsksForPage(t *testing.T) {
+	h := middleware.RequireSessionOrBearer(cookieSessions{}, middleware.Bearer{Verifier: onlyGood})(http.HandlerFunc(who))
+	for _, row := range []struct {
+		name, method, header, value string
+		status                      int
+	}{
+		{"a browser", "GET", "Sec-Fetch-Mode", "navigate", 302},
+		{"an older browser", "GET", "Accept", "Text/HTML,application/xhtml+xml,*/*;q=0.8", 302},
+		{"a browser's script", "GET", "Sec-Fetch-Mode", "cors", 401},
+		{"a program", "GET", "User-Agent", "Go-http-client/1.1", 401},
+		{"a program that takes anything", "GET", "Accept", "*/*", 401},
+		{"a program that takes JSON", "GET", "Accept", "application/json", 401},
+		{"a form", "POST", "Sec-Fetch-Mode", "navigate", 401},
+	} {
+		r := httptest.NewRequest(row.method, "/", nil)
+		r.Header.Set(row.header, row.value)
+		resp := serve(h, r)
+		if resp.StatusCode != row.status || (row.status == 401) != (resp.Header.Get("WWW-Authenticate") == `Bearer realm="api"`) {
+			t.Errorf("%s: status %d, challenge %q", row.name, resp.StatusCode, resp.Header.Get("WWW-Authenticate"))
+		}
+	}
+}
+
 // ATK-341: what is missing closes its own half.
 func TestSessionOrBearerFailsClosed(t *testing.T) {
 	noSessions := middleware.RequireSessionOrBearer(nil, middleware.Bearer{Verifier: onlyGood})(http.HandlerFunc(who))

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -61,12 +62,12 @@ func (a *Authenticator) Authenticate(r *http.Request, form wire.Params) (*opstor
 	match := matchSecret(client.SecretHashes, cred.secrets)
 	switch {
 	case client.Metadata.ClientID == "":
-		return nil, refused("unknown client")
+		return nil, refused(fmt.Sprintf("unknown client %.64q", cred.clientID))
 	// RFC 7591 §2: the requested authentication method is the registered one
 	case client.Metadata.TokenEndpointAuthMethod != cred.method:
-		return nil, refused("client authenticated by " + cred.method + " but is registered for " + client.Metadata.TokenEndpointAuthMethod)
+		return nil, refused(fmt.Sprintf("client %.64q authenticated by %s but is registered for %s", cred.clientID, cred.method, client.Metadata.TokenEndpointAuthMethod))
 	case !client.Public() && !match:
-		return nil, refused("wrong client secret")
+		return nil, refused(fmt.Sprintf("wrong secret of client %.64q", cred.clientID))
 	}
 	return client, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/oidckit/oidckit"
@@ -93,12 +94,9 @@ func plainPort(rest string) bool {
 	if i := strings.IndexAny(port, "/?"); i >= 0 {
 		port = port[:i]
 	}
-	for i := range len(port) {
-		if port[i] < '0' || port[i] > '9' {
-			return false
-		}
-	}
-	return len(port) > 0 && len(port) <= 5 && !strings.Contains(rest, "#")
+	// RFC 3986 §3.2.3: digits alone, and a port that there is
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0 && port[0] != '0' && !strings.Contains(rest, "#")
 }
 
 // checkPages checks the addresses that stand as links on our pages.

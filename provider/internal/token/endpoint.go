@@ -2,6 +2,8 @@ package token
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -88,10 +90,22 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	res, err := h.serve(r.Context(), client, form)
 	if err != nil {
 		h.refused(r.Context(), oidckit.EventTokenRefused, form, client.Metadata.ClientID, err)
-		return err
+		return attributed(err, client)
 	}
 	wire.WriteJSON(w, http.StatusOK, res)
 	return nil
+}
+
+// attributed names the client in the half of an error that the log gets.
+func attributed(err error, client *opstore.Client) error {
+	e, ok := errors.AsType[*oidckit.Error](err)
+	switch {
+	case !ok:
+		return fmt.Errorf("client %q: %w", client.Metadata.ClientID, err)
+	case e.Cause() == nil:
+		return e.WithCause(fmt.Errorf("client %q", client.Metadata.ClientID))
+	}
+	return e.WithCause(fmt.Errorf("client %q: %w", client.Metadata.ClientID, e.Cause()))
 }
 
 func (h *Handler) refused(ctx context.Context, name oidckit.EventName, form wire.Params, clientID string, err error) {
@@ -185,6 +199,11 @@ func (h *Handler) replayed(ctx context.Context, name oidckit.EventName, client *
 	if err := h.revoke(ctx, auth.GrantID); err != nil {
 		return err
 	}
+	// Somebody has what only the client should have: an operator must be able
+	// to tell it from a mistyped code.
+	h.Logger.Warn().Str("endpoint", "token").Str("event", string(name)).Str("client_id", client.Metadata.ClientID).
+		Str("grant_id", auth.GrantID).Str("sub", auth.Subject).Str("sid", auth.SessionID).
+		Msg("a code or refresh token was used twice: its grant is revoked")
 	h.Events.Send(ctx, oidckit.Event{
 		Name: name, Issuer: h.Issuer, ClientID: client.Metadata.ClientID,
 		Subject: auth.Subject, SessionID: auth.SessionID, Err: cause,

@@ -120,6 +120,23 @@ func TestCodeLifetime(t *testing.T) {
 	})
 }
 
+// What was revoked stays revoked for as long as it could live.
+func TestRevocationLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newLocalFixture(t, nil)
+		code := f.code("scope", "openid offline_access")
+		first := f.token(codeForm(code))
+		f.token(codeForm(code)).refusal(t, http.StatusBadRequest, "invalid_grant")
+		for range 59 {
+			time.Sleep(time.Minute)
+			if f.alive(first.Access) {
+				t.Fatal("a revoked token came back")
+			}
+		}
+		f.token(refreshForm(first.Refresh)).refusal(t, http.StatusBadRequest, "invalid_grant")
+	})
+}
+
 // ATK-239 for codes: 50 at once over two replicas, one wins; and because the
 // others are replays, even that one's tokens are dead in the end.
 func TestCodeRace(t *testing.T) {

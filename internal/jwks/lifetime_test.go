@@ -232,6 +232,11 @@ func TestUnchangedKeysKeepTheirIdentity(t *testing.T) {
 		if c.Generation() == first {
 			t.Error("a new key did not change the generation")
 		}
+		// keys that are due for a refresh have to be asked for
+		time.Sleep(c.refreshAge())
+		if n := c.Generation(); n != 0 {
+			t.Errorf("generation %d of keys that are due", n)
+		}
 		i.wantFetched(t, 3)
 	})
 }

@@ -48,7 +48,7 @@ var (
 	errRequestTooLarge = errors.New("authorize: request is too large to wait in a URL")
 	// ErrRequestExpired says that a waiting request is not one of ours, or is
 	// too old.
-	ErrRequestExpired = oidckit.NewError(oidckit.InvalidRequest, "this sign-in has expired; go back to the app and start again")
+	ErrRequestExpired = oidckit.NewError(oidckit.InvalidRequest, "this sign-in has expired")
 )
 
 // Seal returns the request in a form that can wait in a URL.

@@ -13,7 +13,7 @@ import (
 	"github.com/oidckit/oidckit/provider/opstore"
 )
 
-var errDecided = oidckit.NewError(oidckit.InvalidRequest, "this question was answered before or has expired; go back to the app and start again")
+var errDecided = oidckit.NewError(oidckit.InvalidRequest, "this question was answered before or has expired")
 
 // Consent serves the consent page: GET shows what is asked, POST decides it.
 // Only the session that was asked can answer, and only once.
@@ -40,7 +40,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	return h.writeConsent(w, r, waiting, sess, handle)
 }
 
-var errSignedOut = oidckit.NewError(oidckit.AccessDenied, "you are no longer signed in; go back to the app and start again")
+var errSignedOut = oidckit.NewError(oidckit.AccessDenied, "you are no longer signed in")
 
 // session returns the session of a person who may still sign in.
 func (h *Handler) session(r *http.Request) (*opstore.Session, error) {

@@ -135,7 +135,7 @@ func (h *Handler) CompleteLogin(w http.ResponseWriter, r *http.Request, id strin
 	return h.Authorize.Continue(w, r, req, client, sess)
 }
 
-var errCompleted = oidckit.NewError(oidckit.InvalidRequest, "this sign-in was completed before; go back to the app and start again")
+var errCompleted = oidckit.NewError(oidckit.InvalidRequest, "this sign-in was completed before")
 
 func validSubject(s string) bool {
 	if s == "" || len(s) > maxSubject {

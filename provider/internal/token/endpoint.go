@@ -42,13 +42,17 @@ type Handler struct {
 
 type grant func(ctx context.Context, client *opstore.Client, p wire.Params) (*issue, error)
 
-// grants is what the endpoint serves, by grant_type.
-func (h *Handler) grants() map[string]grant {
-	return map[string]grant{
-		oidckit.GrantTypeAuthorizationCode: h.authorizationCode,
-		oidckit.GrantTypeRefreshToken:      h.refreshToken,
-		oidckit.GrantTypeClientCredentials: h.clientCredentials,
+// grant returns how a grant_type is served, nil where it is not.
+func (h *Handler) grant(grantType string) grant {
+	switch grantType {
+	case oidckit.GrantTypeAuthorizationCode:
+		return h.authorizationCode
+	case oidckit.GrantTypeRefreshToken:
+		return h.refreshToken
+	case oidckit.GrantTypeClientCredentials:
+		return h.clientCredentials
 	}
+	return nil
 }
 
 // GrantTypes lists what the endpoint serves: grant_types_supported.
@@ -124,8 +128,8 @@ func (h *Handler) serve(ctx context.Context, client *opstore.Client, form wire.P
 	if grantType == "" {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "grant_type is missing")
 	}
-	run, ok := h.grants()[grantType]
-	if !ok {
+	run := h.grant(grantType)
+	if run == nil {
 		return nil, oidckit.NewError(oidckit.UnsupportedGrantType, "grant_type is not supported")
 	}
 	// RFC 6749 §5.2, unauthorized_client

@@ -118,8 +118,6 @@ type Error struct {
 	Title string
 	// Message is a sentence for the person. It is never a peer's text.
 	Message string
-	// RequestID finds the matching log line. Optional.
-	RequestID string
 	// RetryURL is where to start again: a local path or an http(s) address.
 	// Without one, the page says to go back to the app. RetryLabel names it,
 	// "Try again" where empty.

@@ -21,7 +21,7 @@ func every() map[string]Page {
 			Scopes: []ScopeLine{{"openid", "Know who you are"}, {"orders:read", ""}}, PolicyURI: "https://app.example/policy"},
 		"logout":    Logout{Brand: "Example", ClientName: "Webapp", UserName: "alice", Action: "/logout", Hidden: hidden},
 		"signedout": SignedOut{Brand: "Example", Message: "See you.", ReturnURL: "https://app.example/", ReturnLabel: "Back to Webapp"},
-		"error":     Error{Brand: "Example", Message: "The link was used before.", RequestID: "r-1", RetryURL: "/auth/login", RetryLabel: "Start again"},
+		"error":     Error{Brand: "Example", Message: "The link was used before.", RetryURL: "/auth/login", RetryLabel: "Start again"},
 	}
 }
 
@@ -110,7 +110,7 @@ func TestContents(t *testing.T) {
 		"consent":   {`name="decision" value="allow"`, `name="decision" value="deny"`, "Webapp", "alice", "Know who you are", "orders:read", "app.example"},
 		"logout":    {`name="logout"`, "Webapp", "alice", `name="csrf" value="def"`},
 		"signedout": {`href="https://app.example/"`, "Back to Webapp", "See you."},
-		"error":     {`href="/auth/login"`, "Start again", "The link was used before.", "r-1"},
+		"error":     {`href="/auth/login"`, "Start again", "The link was used before."},
 	}
 	never := []string{"<script", "javascript:", "style=", "onclick", "http-equiv", " src="}
 	for name, p := range pages {
@@ -168,7 +168,7 @@ func TestHostileValues(t *testing.T) {
 			"consent":   Consent{Brand: v, ClientName: v, UserName: v, Scopes: []ScopeLine{{v, ""}, {"", v}}, ReturnHost: v, Action: "/x", Hidden: hidden, PolicyURI: v, TosURI: v},
 			"logout":    Logout{Brand: v, ClientName: v, UserName: v, Action: "/x", Hidden: hidden},
 			"signedout": SignedOut{Brand: v, Message: v, ReturnURL: v, ReturnLabel: v},
-			"error":     Error{Brand: v, Title: v, Message: v, RequestID: v, RetryURL: v, RetryLabel: v},
+			"error":     Error{Brand: v, Title: v, Message: v, RetryURL: v, RetryLabel: v},
 		} {
 			res := render(t, http.StatusOK, p)
 			for k, vals := range res.Header {

@@ -27,7 +27,9 @@ const (
 // must not sign anybody out.
 func (rp *RelyingParty) serveLogout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodGet {
-		rp.show(w, http.StatusOK, page.Logout{Action: rp.site.base.Path + strings.TrimSuffix(rp.cfg.Prefix, "/") + "/logout"})
+		rp.show(w, http.StatusOK, page.Logout{
+			Action: rp.site.base.Path + strings.TrimSuffix(rp.cfg.Prefix, "/") + "/logout", ReturnURL: rp.home,
+		})
 		return nil
 	}
 	if err := rp.origins.Check(r); err != nil {

@@ -83,6 +83,9 @@ func (p Consent) page(int) view {
 type Logout struct {
 	// Brand names who runs the issuer. Optional.
 	Brand string
+	// ReturnURL is a local path for who does not mean to, where the page is an
+	// app's own. Optional.
+	ReturnURL string
 	// ClientName is the app that asks, empty where it is not known. UserName
 	// is who is signed in.
 	ClientName, UserName string

@@ -99,6 +99,18 @@ func TestStyleHashMatchesPage(t *testing.T) {
 	}
 }
 
+// An app's own logout page leads back for who does not mean to, and to nowhere
+// else.
+func TestLogoutOfAnApp(t *testing.T) {
+	got := text(t, Logout{Action: "/auth/logout", ReturnURL: "/shop/"})
+	if !strings.Contains(got, `<a href="/shop/">Stay signed in</a>`) || !strings.Contains(got, "signed out of this app") {
+		t.Errorf("%s", got)
+	}
+	if got := text(t, Logout{Action: "/auth/logout", ReturnURL: "//evil.example/"}); strings.Contains(got, "evil") {
+		t.Errorf("%s", got)
+	}
+}
+
 // What a page must hold, so that people, password managers and screen readers
 // find it, and what none may hold.
 func TestContents(t *testing.T) {
@@ -166,7 +178,7 @@ func TestHostileValues(t *testing.T) {
 		for name, p := range map[string]Page{
 			"login":     Login{Brand: v, ClientName: v, PolicyURI: v, TosURI: v, Action: "/x", Hidden: hidden, Username: v, Error: v},
 			"consent":   Consent{Brand: v, ClientName: v, UserName: v, Scopes: []ScopeLine{{v, ""}, {"", v}}, ReturnHost: v, Action: "/x", Hidden: hidden, PolicyURI: v, TosURI: v},
-			"logout":    Logout{Brand: v, ClientName: v, UserName: v, Action: "/x", Hidden: hidden},
+			"logout":    Logout{Brand: v, ClientName: v, UserName: v, Action: "/x", Hidden: hidden, ReturnURL: v},
 			"signedout": SignedOut{Brand: v, Message: v, ReturnURL: v, ReturnLabel: v},
 			"error":     Error{Brand: v, Title: v, Message: v, RetryURL: v, RetryLabel: v},
 		} {

@@ -118,6 +118,7 @@ func TestPromptPages(t *testing.T) {
 		{[]string{"client_id", "spa"}, []string{"/consent"}},
 		{[]string{"client_id", "spa"}, nil},
 		{[]string{"client_id", "other"}, nil},
+		{[]string{"client_id", "other", "prompt", "consent"}, []string{"/consent"}},
 	} {
 		f.browser.Seen = nil
 		if q := f.authorize(row.with...); q.Get("code") == "" {

@@ -63,7 +63,7 @@ type Config struct {
 	// a proxy tells the address and nobody else can.
 	ClientAddress func(*http.Request) string
 	// TrustedClients are client_ids of the issuer's own apps, whose users are
-	// not asked for consent.
+	// not asked for consent unless the client itself asks for it.
 	TrustedClients []string
 	// AllowConfidentialWithoutPKCE lets clients that have a secret leave out
 	// PKCE (RFC 7636). Public clients never may (RFC 9700 §2.1.1).

@@ -155,10 +155,11 @@ func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request,
 
 func (h *Handler) needsConsent(ctx context.Context, req *Request, client *opstore.Client, sess *opstore.Session) (bool, error) {
 	switch {
-	case slices.Contains(h.TrustedClients, req.ClientID):
-		return false, nil
+	// OpenID Connect Core 1.0 §3.1.2.1: consent SHOULD be asked for
 	case req.prompts(oidckit.PromptConsent):
 		return true, nil
+	case slices.Contains(h.TrustedClients, req.ClientID):
+		return false, nil
 	// RFC 8252 §8.6: anybody can pose as a native app without credentials
 	case client.Public() && client.Metadata.ApplicationType == "native":
 		return true, nil

@@ -62,7 +62,7 @@ func (a *Authenticator) Authenticate(r *http.Request, form wire.Params) (*opstor
 	match := matchSecret(client.SecretHashes, cred.secrets)
 	switch {
 	case client.Metadata.ClientID == "":
-		return nil, refused(fmt.Sprintf("unknown client %.64q", cred.clientID))
+		return nil, refused("unknown client")
 	// RFC 7591 §2: the requested authentication method is the registered one
 	case client.Metadata.TokenEndpointAuthMethod != cred.method:
 		return nil, refused(fmt.Sprintf("client %.64q authenticated by %s but is registered for %s", cred.clientID, cred.method, client.Metadata.TokenEndpointAuthMethod))

@@ -96,7 +96,7 @@ func (v *JWTVerifier) Verify(ctx context.Context, token string) (*oidckit.Identi
 	if v == nil || v.issuers == nil {
 		return nil, errNotBuilt
 	}
-	now := time.Now().Unix()
+	now := time.Now()
 	e, hash := v.seen.get(token)
 	if e != nil {
 		id, err := v.verifySeen(ctx, e, now)
@@ -116,7 +116,8 @@ func (v *JWTVerifier) Verify(ctx context.Context, token string) (*oidckit.Identi
 
 // verify fills in e, and keeps it for the next time. It returns the issuer,
 // where the token names an accepted one, beside an error too.
-func (v *JWTVerifier) verify(ctx context.Context, e *seenToken, now int64) (issuer string, err error) {
+func (v *JWTVerifier) verify(ctx context.Context, e *seenToken, clock time.Time) (issuer string, err error) {
+	now := clock.Unix()
 	jws, err := jose.Parse(e.token)
 	if err != nil {
 		return "", &TokenError{Claim: "token", Reason: err.Error(), cause: err}
@@ -147,7 +148,7 @@ func (v *JWTVerifier) verify(ctx context.Context, e *seenToken, now int64) (issu
 		return issuer, e.ring.untimely(jws, err)
 	}
 	// Read before the key: a change between the two is seen the next time.
-	e.generation.Store(e.ring.Generation())
+	e.generation.Store(e.ring.Generation(clock))
 	if e.key, err = e.ring.key(ctx, e.kid, e.alg); err != nil {
 		return issuer, err
 	}

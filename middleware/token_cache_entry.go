@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/jose"
@@ -45,7 +46,8 @@ func (e *seenToken) touch(now int64) {
 // verifySeen judges a token whose signature was verified before by all that
 // may have changed since. It returns neither identity nor error where the
 // token has to be verified anew.
-func (v *JWTVerifier) verifySeen(ctx context.Context, e *seenToken, now int64) (*oidckit.Identity, error) {
+func (v *JWTVerifier) verifySeen(ctx context.Context, e *seenToken, clock time.Time) (*oidckit.Identity, error) {
+	now := clock.Unix()
 	if refusal := e.lifetime.check(now, e.issuer.leeway); refusal != nil {
 		if refusal.cause == errExpired {
 			v.seen.drop(e)
@@ -55,7 +57,7 @@ func (v *JWTVerifier) verifySeen(ctx context.Context, e *seenToken, now int64) (
 	if err := e.issuer.admits(ctx, e.tenant); err != nil {
 		return nil, err
 	}
-	same, err := e.checkKey(ctx)
+	same, err := e.checkKey(ctx, clock)
 	if err != nil {
 		if _, bad := errors.AsType[*TokenError](err); bad {
 			v.seen.drop(e)
@@ -76,12 +78,12 @@ func (v *JWTVerifier) verifySeen(ctx context.Context, e *seenToken, now int64) (
 
 // checkKey reports whether the key that verified the token is still the one
 // that its header means. The answer holds until the keys change.
-func (e *seenToken) checkKey(ctx context.Context) (same bool, err error) {
+func (e *seenToken) checkKey(ctx context.Context, clock time.Time) (same bool, err error) {
 	if e.ring.retired.Load() {
 		return false, nil
 	}
 	// Read before the key: a change between the two is seen the next time.
-	generation := e.ring.Generation()
+	generation := e.ring.Generation(clock)
 	if generation != 0 && generation == e.generation.Load() {
 		return true, nil
 	}

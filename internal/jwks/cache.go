@@ -32,8 +32,9 @@ type Source interface {
 	Held(kid, alg string) crypto.PublicKey
 	// Generation changes with every change of the keys and not with a refresh
 	// that brings the same ones. It is 0 while Key has to be asked: before the
-	// first keys, and when those held are due for a refresh.
-	Generation() uint64
+	// first keys, and when those held are due for a refresh. The caller has
+	// read the clock.
+	Generation(now time.Time) uint64
 }
 
 // Defaults and fixed bounds.
@@ -166,8 +167,8 @@ func (c *Cache) Held(kid, alg string) crypto.PublicKey {
 }
 
 // Generation implements Source. It neither locks nor allocates.
-func (c *Cache) Generation() uint64 {
-	if s := c.current.Load(); s != nil && int64(time.Since(c.started)) < c.due.Load() {
+func (c *Cache) Generation(now time.Time) uint64 {
+	if s := c.current.Load(); s != nil && int64(now.Sub(c.started)) < c.due.Load() {
 		return s.generation
 	}
 	return 0

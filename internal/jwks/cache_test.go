@@ -297,7 +297,7 @@ func TestConcurrentUse(t *testing.T) {
 			case 0:
 				c.Key(context.Background(), strconv.Itoa(n*1000+round), "ES256")
 			case 1:
-				c.Generation()
+				c.Generation(time.Now())
 				i.publish(t, es256(t, "a"), es256(t, []string{"b", "c"}[round%2]))
 			default:
 				if _, err := c.Key(context.Background(), "a", "ES256"); err != nil {

@@ -146,14 +146,14 @@ func TestWithdrawnKeyIsRefused(t *testing.T) {
 			inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
 				i.publish(t, es256(t, "a"), es256(t, "b"))
 				wantKey(t, c, "a")
-				before := c.Generation()
+				before := c.Generation(time.Now())
 				i.publish(t, es256(t, "b"))
 				for begin := time.Now(); time.Since(begin) < soft; time.Sleep(pause) {
 					c.Key(t.Context(), "a", "ES256")
 				}
 				wantErr(t, c, "a", ErrUnknownKey)
 				wantKey(t, c, "b")
-				if c.Generation() == before {
+				if c.Generation(time.Now()) == before {
 					t.Error("the generation did not change")
 				}
 			})
@@ -196,10 +196,10 @@ func TestGarbageKeepsOldKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
 				key := wantKey(t, c, "a")
-				generation := c.Generation()
+				generation := c.Generation(time.Now())
 				i.answer(body)
 				time.Sleep(2 * soft)
-				if wantKey(t, c, "a") != key || c.Generation() != generation {
+				if wantKey(t, c, "a") != key || c.Generation(time.Now()) != generation {
 					t.Error("the key lost its identity")
 				}
 				wantErr(t, c, "b", ErrUnavailable)
@@ -215,13 +215,13 @@ func TestGarbageKeepsOldKeys(t *testing.T) {
 
 func TestUnchangedKeysKeepTheirIdentity(t *testing.T) {
 	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		if c.Generation() != 0 {
+		if c.Generation(time.Now()) != 0 {
 			t.Error("a generation before the first keys")
 		}
 		key := wantKey(t, c, "a")
-		first := c.Generation()
+		first := c.Generation(time.Now())
 		time.Sleep(2 * soft)
-		if wantKey(t, c, "a") != key || c.Generation() != first {
+		if wantKey(t, c, "a") != key || c.Generation(time.Now()) != first {
 			t.Error("a refresh with the same keys changed something")
 		}
 		i.publish(t, es256(t, "b"), es256(t, "a"))
@@ -229,12 +229,12 @@ func TestUnchangedKeysKeepTheirIdentity(t *testing.T) {
 		if wantKey(t, c, "a") != key {
 			t.Error("a refresh with one more key changed the old one")
 		}
-		if c.Generation() == first {
+		if c.Generation(time.Now()) == first {
 			t.Error("a new key did not change the generation")
 		}
 		// keys that are due for a refresh have to be asked for
 		time.Sleep(c.refreshAge())
-		if n := c.Generation(); n != 0 {
+		if n := c.Generation(time.Now()); n != 0 {
 			t.Errorf("generation %d of keys that are due", n)
 		}
 		i.wantFetched(t, 3)

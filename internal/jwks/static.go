@@ -3,6 +3,7 @@ package jwks
 import (
 	"context"
 	"crypto"
+	"time"
 
 	"github.com/oidckit/oidckit/internal/jose"
 )
@@ -30,4 +31,4 @@ func (f fixed) Key(_ context.Context, kid, alg string) (crypto.PublicKey, error)
 func (f fixed) Held(kid, alg string) crypto.PublicKey { return f.set.answers[ref{kid, alg}] }
 
 // Generation implements Source: fixed keys never change.
-func (f fixed) Generation() uint64 { return 1 }
+func (f fixed) Generation(time.Time) uint64 { return 1 }

@@ -196,6 +196,7 @@ func TestBadSettings(t *testing.T) {
 		{"DPoP", "", []string{"-dpop", "maybe"}, []string{"-dpop", `"maybe"`}},
 		{"DPoP without an address", "", []string{"-dpop", "allow", "-addr", "0.0.0.0:0", "-resource", "urn:api"}, []string{"-dpop", "-resource"}},
 		{"stores", "", []string{"-dpop", "allow", "-db", "oracle:canary", "-redis", "http://canary"}, []string{"-db", `"oracle"`, "-redis"}},
+		{"PostgreSQL", "", []string{"-addr", "127.0.0.1:0", "-dpop", "allow", "-db", "postgres://u:canary@db:port/x"}, []string{"-db"}},
 		{"no file", "", []string{"-dpop", "allow", "-db", "sqlite:/no/such/folder/x.db"}, []string{"-db", "/no/such/folder"}},
 		{"argument", "", []string{"serve"}, []string{`"serve"`}},
 		{"address", "", []string{"-addr", "8082"}, []string{"-addr"}},

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/oidckit/oidckit/middleware"
 	"github.com/redis/go-redis/v9"
 )
@@ -48,7 +49,15 @@ func (s *settings) parseDPoP() (problems []error) {
 }
 
 func checkDatabase(db string) error {
-	if db == "memory" || isPostgres(db) {
+	if db == "memory" {
+		return nil
+	}
+	if isPostgres(db) {
+		// The cause is left out: it repeats parts of the address, which may be a
+		// password.
+		if _, err := pgx.ParseConfig(db); err != nil {
+			return errors.New("is no postgres://… address that can be read")
+		}
 		return nil
 	}
 	file, isFile := strings.CutPrefix(db, "sqlite:")

@@ -19,6 +19,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -75,19 +76,21 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 	for _, issuer := range s.issuers {
 		fmt.Fprintln(out, "issuer:", issuer)
 	}
-	return serve(ctx, listener, api)
+	return serve(ctx, listener, api, logger)
+}
+
+// serverLog takes what package http has to say.
+type serverLog struct{ zerolog.Logger }
+
+// Write implements io.Writer.
+func (l serverLog) Write(text []byte) (int, error) {
+	l.Warn().Str("detail", strings.TrimSpace(string(text))).Msg("http server")
+	return len(text), nil
 }
 
 // serve runs until ctx ends, then lets requests under way finish.
-func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
-	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-	}
+func serve(ctx context.Context, listener net.Listener, h http.Handler, logger zerolog.Logger) error {
+	server := newServer(h, logger)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	select {
@@ -98,4 +101,17 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return server.Shutdown(ctx)
+}
+
+// newServer bounds what a request may take.
+func newServer(h http.Handler, logger zerolog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(serverLog{logger}, "", 0),
+	}
 }

@@ -46,21 +46,32 @@ func openReplay(s *settings) (*replayStore, error) {
 	case s.db == "memory":
 		return &replayStore{}, nil
 	}
-	driver, source, dialect := "pgx", s.db, rpsql.PostgreSQL
-	if file, ok := strings.CutPrefix(s.db, "sqlite:"); ok {
-		path := url.URL{Path: filepath.ToSlash(file)}
-		driver, dialect = "sqlite", rpsql.SQLite
-		source = "file:" + path.EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	}
-	db, err := sql.Open(driver, source)
+	db, dialect, err := openDatabase(s.db)
 	if err != nil {
-		return &replayStore{}, fmt.Errorf("-db: %s address cannot be read", driver)
+		return &replayStore{}, errors.New("-db: the address cannot be read")
 	}
 	store, err := rpsql.New(rpsql.Config{DB: db, Dialect: dialect})
 	if err != nil {
 		return &replayStore{close: db.Close}, fmt.Errorf("-db: %w", err)
 	}
 	return &replayStore{ReplayStore: store.Open(s.resource).Replay, close: db.Close}, nil
+}
+
+func openDatabase(address string) (*sql.DB, rpsql.Dialect, error) {
+	if file, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		path := url.URL{Path: filepath.ToSlash(file)}
+		db, err := sql.Open("sqlite", "file:"+path.EscapedPath()+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+		return db, rpsql.SQLite, err
+	}
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		return nil, rpsql.PostgreSQL, err
+	}
+	// Several replicas share what the server has: 100 connections by default.
+	db.SetMaxOpenConns(20)
+	db.SetMaxIdleConns(10)
+	db.SetConnMaxIdleTime(time.Minute)
+	return db, rpsql.PostgreSQL, nil
 }
 
 // createDatabase makes a SQLite file that only its owner can read.

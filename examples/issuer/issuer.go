@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/oidckit/oidckit/provider"
@@ -23,11 +24,7 @@ func openStores(s *settings, logger zerolog.Logger) (opstore.Set, func() error, 
 	if s.db == "memory" {
 		return opstore.NewMemory().Open(s.issuer), nothing, nil
 	}
-	driver, dsn, dialect := "pgx", s.db, opsql.PostgreSQL
-	if file, ok := strings.CutPrefix(s.db, "sqlite:"); ok {
-		driver, dsn, dialect = "sqlite", sqliteDSN(file), opsql.SQLite
-	}
-	db, err := sql.Open(driver, dsn)
+	db, dialect, err := openDatabase(s.db)
 	if err != nil {
 		return opstore.Set{}, nothing, errors.New("-db: not a data source name")
 	}
@@ -36,6 +33,22 @@ func openStores(s *settings, logger zerolog.Logger) (opstore.Set, func() error, 
 		return opstore.Set{}, db.Close, err
 	}
 	return store.Open(s.issuer), db.Close, nil
+}
+
+func openDatabase(address string) (*sql.DB, opsql.Dialect, error) {
+	if file, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		db, err := sql.Open("sqlite", sqliteDSN(file))
+		return db, opsql.SQLite, err
+	}
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		return nil, opsql.PostgreSQL, err
+	}
+	// Several replicas share what the server has: 100 connections by default.
+	db.SetMaxOpenConns(20)
+	db.SetMaxIdleConns(10)
+	db.SetConnMaxIdleTime(time.Minute)
+	return db, opsql.PostgreSQL, nil
 }
 
 // createDatabase makes the file of a new SQLite database, for its owner only.
@@ -65,7 +78,8 @@ func nothing() error { return nil }
 func newProvider(ctx context.Context, s *settings, stores opstore.Set, logger zerolog.Logger) (*provider.Provider, []demoUser, error) {
 	users := provider.NewAccounts(opstore.NewMemory().Open(s.issuer).Users)
 	pc := provider.Config{
-		Issuer: s.issuer, Secrets: s.secrets, Stores: stores, Users: users, Name: "oidckit demo issuer", Logger: logger,
+		Issuer: s.issuer, Secrets: s.secrets, Stores: stores, Users: users, Name: "oidckit demo issuer",
+		Logger: logger, Events: events(logger),
 	}
 	configErr := s.config.apply(&pc)
 	p, err := provider.New(pc)

@@ -92,6 +92,12 @@ func TestProblemsAreNamedTogether(t *testing.T) {
 			[]string{"-config", write(t, "c.json", strings.Replace(mustRead(t, config), `, "colour": "blue"`, "", 1))},
 			[]string{`Clients[0] ("a")`, "elsewhere.example", `Clients[1] ("b")`, "telepathy", "users[0]", "resources[0]", "papyrus", "mind_reading", "lifetimes", "tea", "Lifetimes.Code", "HS256"},
 		},
+		"PostgreSQL":                    {[]string{"-addr", "127.0.0.1:0", "-db", "postgres://u:pass-word@db:port/x"}, []string{"-db"}},
+		"a database in no folder":       {[]string{"-db", "sqlite:missing/x.db"}, []string{"-db"}},
+		"a folder":                      {[]string{"-db", "sqlite:."}, []string{"-db", "folder"}},
+		"keys of no database":           {[]string{"-rotate-keys", "-db", "sqlite:new.db"}, []string{"-db", "new.db", "-secret", "new.db.secret"}},
+		"a key of no database":          {[]string{"-revoke-key", "k", "-db", "sqlite:new.db", "-secret", strings.Repeat("k", 40)}, []string{"-db", "new.db"}},
+		"keys without a ring":           {[]string{"-revoke-key", "k", "-db", "postgres://127.0.0.1:1/x"}, []string{"-secret", "issuer.secret"}},
 		"taken port":                    {[]string{"-addr", taken.Addr().String(), "-db", "oracle:x"}, []string{"-addr", "in use", "-db"}},
 		"keys of a database in memory":  {[]string{"-rotate-keys"}, []string{"-rotate-keys"}},
 		"a feature that is not yet one": {[]string{"-preset", "miniorange"}, []string{"-preset"}},
@@ -106,6 +112,9 @@ func TestProblemsAreNamedTogether(t *testing.T) {
 				if !strings.Contains(stderr, want) {
 					t.Errorf("%q is not named in %q", want, stderr)
 				}
+			}
+			if strings.Contains(stderr, "pass-word") {
+				t.Errorf("the error repeats what may be a password: %s", stderr)
 			}
 			if left, _ := os.ReadDir(dir); len(left) != 0 {
 				t.Errorf("left behind: %v", left)
@@ -164,6 +173,9 @@ func TestRestartAndKeyCommands(t *testing.T) {
 	command("-rotate-keys")
 	if set, _ := start(); len(set.Keys) != 4 {
 		t.Fatalf("after -rotate-keys: %+v", set)
+	}
+	if status, _, stderr := browsertest.Refused(t, dir, binary, append(args, "-revoke-key", "no-such-key")...); status != 2 || !strings.Contains(stderr, `"no-such-key"`) {
+		t.Errorf("an unknown key: status %d: %s", status, stderr)
 	}
 	revoked := before.Keys[0].ID
 	command("-revoke-key", revoked)

@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider"
 	"github.com/rs/zerolog"
 )
@@ -66,12 +67,12 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return changeKeys(ctx, s, p)
 	}
 	announce(out, s, users)
-	return serve(ctx, listener, s, handler(p))
+	return serve(ctx, listener, s, handler(s, p), logger)
 }
 
 // listen returns nil where the call is for the database only.
 func listen(s *settings) (net.Listener, error) {
-	if s.rotateKeys || s.revokeKey != "" {
+	if s.changesKeys() {
 		return nil, nil
 	}
 	listener, err := net.Listen("tcp", s.addr)
@@ -88,7 +89,11 @@ func changeKeys(ctx context.Context, s *settings, p *provider.Provider) error {
 		}
 	}
 	if s.revokeKey != "" {
-		if err := p.RevokeKey(ctx, s.revokeKey); err != nil {
+		err := p.RevokeKey(ctx, s.revokeKey)
+		if errors.Is(err, oidckit.ErrNotFound) {
+			return fmt.Errorf("-revoke-key: %s has no key %q in this database", s.issuer, s.revokeKey)
+		}
+		if err != nil {
 			return fmt.Errorf("-revoke-key: %w", err)
 		}
 	}
@@ -97,30 +102,45 @@ func changeKeys(ctx context.Context, s *settings, p *provider.Provider) error {
 
 func announce(out io.Writer, s *settings, demo []demoUser) {
 	fmt.Fprintln(out, "issuer:", s.issuer)
-	fmt.Fprintln(out, "discovery:", s.issuer+"/.well-known/openid-configuration")
+	fmt.Fprintln(out, "discovery:", s.discovery())
 	for _, u := range demo {
 		fmt.Fprintln(out, "user:", u.name)
 		fmt.Fprintln(out, "password:", u.password)
 	}
 }
 
-func handler(p *provider.Provider) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", p)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	return mux
+// handler is the provider, with a page at the issuer's own address, which the
+// specifications leave free.
+func handler(s *settings, p *provider.Provider) http.Handler {
+	health := readable(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	home, path := readable(s.home), s.issuerPath()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/healthz":
+			health(w, r)
+		case path, path + "/":
+			home(w, r)
+		default:
+			p.ServeHTTP(w, r)
+		}
+	})
+}
+
+// readable refuses every method but those that read.
+func readable(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "This page can only be read.", http.StatusMethodNotAllowed)
+			return
+		}
+		h(w, r)
+	}
 }
 
 // serve runs until ctx ends, then lets requests under way finish.
-func serve(ctx context.Context, listener net.Listener, s *settings, h http.Handler) error {
-	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-	}
+func serve(ctx context.Context, listener net.Listener, s *settings, h http.Handler, logger zerolog.Logger) error {
+	server := newServer(h, logger)
 	done := make(chan error, 1)
 	go func() {
 		if s.tlsCert != "" {

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/oidckit/oidckit"
 	"github.com/rs/zerolog"
 )
@@ -81,12 +84,10 @@ func parseSettings(args []string, env func(string) (string, bool), out io.Writer
 		fail("-db: %w", err)
 		s.db = "memory"
 	}
-	if (s.rotateKeys || s.revokeKey != "") && s.db == "memory" {
-		fail("-rotate-keys and -revoke-key need a -db that outlives this call")
-	}
 	if s.secrets, s.secretFile, err = loadSecrets(s.secret, s.db); err != nil {
 		fail("-secret: %w", err)
 	}
+	problems = append(problems, s.checkKeyCommand()...)
 	if s.config, err = loadConfig(s.configFile); err != nil {
 		fail("-config: %w", err)
 		s.config = demoConfig()
@@ -141,22 +142,55 @@ func usage(f *flag.FlagSet, out io.Writer) {
 	fmt.Fprint(out, "\nEach flag's value can also come from the environment: -issuer from OIDCKIT_ISSUER.\n")
 }
 
+// checkDatabase says what is wrong with an address, and never repeats what may
+// be a password.
 func checkDatabase(db string) error {
-	file, isFile := strings.CutPrefix(db, "sqlite:")
-	switch {
-	case db == "memory", strings.HasPrefix(db, "postgres://"), strings.HasPrefix(db, "postgresql://"):
-		return nil
-	case isFile && file != "":
+	if db == "memory" {
 		return nil
 	}
-	return fmt.Errorf("%q is none of sqlite:FILE, postgres://… and memory", firstPart(db))
+	if isPostgres(db) {
+		// The cause is left out: it repeats parts of the address, which may be a
+		// password.
+		if _, err := pgx.ParseConfig(db); err != nil {
+			return errors.New("is no postgres://… address that can be read")
+		}
+		return nil
+	}
+	file, isFile := strings.CutPrefix(db, "sqlite:")
+	if !isFile || file == "" {
+		scheme, _, _ := strings.Cut(db, ":")
+		return fmt.Errorf("%q is none of sqlite:FILE, postgres://… and memory", scheme)
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder", file)
+	}
+	_, err := os.Stat(filepath.Dir(file))
+	return err
 }
 
-// firstPart keeps a password in a misspelt URL out of the error.
-func firstPart(db string) string {
-	scheme, _, found := strings.Cut(db, ":")
-	if found {
-		return scheme + ":…"
-	}
-	return db
+func isPostgres(db string) bool {
+	return strings.HasPrefix(db, "postgres://") || strings.HasPrefix(db, "postgresql://")
 }
+
+// checkKeyCommand finds out what a command that changes keys works on: the
+// keys of a database that is there, sealed with a ring that is there.
+func (s *settings) checkKeyCommand() (problems []error) {
+	if !s.changesKeys() {
+		return nil
+	}
+	if s.db == "memory" {
+		return []error{errors.New("-rotate-keys and -revoke-key need a -db that outlives this call")}
+	}
+	if file, ok := strings.CutPrefix(s.db, "sqlite:"); ok {
+		if _, err := os.Stat(file); err != nil {
+			problems = append(problems, fmt.Errorf("-db: %w", err))
+		}
+	}
+	if s.secretFile.name != "" {
+		problems = append(problems, fmt.Errorf("-secret: there is no %s with the key ring of this database", s.secretFile.name))
+	}
+	return problems
+}
+
+// changesKeys reports whether the call is for the database only.
+func (s *settings) changesKeys() bool { return s.rotateKeys || s.revokeKey != "" }

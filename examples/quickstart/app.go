@@ -33,12 +33,22 @@ func newApp(rp *handlers.RelyingParty, api string, logger zerolog.Logger) http.H
 	}}
 	mux := http.NewServeMux()
 	rp.Mount(mux) // login, callback and logout, under /auth
-	mux.HandleFunc("GET /{$}", a.home)
-	mux.Handle("GET /me", middleware.RequireAuth(rp)(http.HandlerFunc(a.me)))
+	page(mux, "/{$}", http.HandlerFunc(a.home))
+	page(mux, "/me", middleware.RequireAuth(rp)(http.HandlerFunc(a.me)))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writePage(w, http.StatusNotFound, view{Title: "There is no such page"})
 	})
 	return mux
+}
+
+// page registers what can only be read. For other methods too the address is
+// there, which the handler of all other addresses does not know.
+func page(mux *http.ServeMux, path string, h http.Handler) {
+	mux.Handle("GET "+path, h)
+	mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", "GET, HEAD")
+		writePage(w, http.StatusMethodNotAllowed, view{Title: "This page can only be read"})
+	})
 }
 
 // home is public. Who is signed in is a courtesy here: where that cannot be
@@ -123,8 +133,17 @@ func displayName(id *oidckit.Identity) string {
 // identityJSON is the identity in the words of the specifications.
 func identityJSON(id *oidckit.Identity) map[string]any {
 	out := map[string]any{
-		"iss": id.Issuer, "sub": id.Subject, "sid": id.SessionID, "acr": id.ACR, "amr": id.AMR,
-		"name": id.Claims.Text("name"), "email": id.Claims.Text("email"), "claims": id.Claims, "auth_time": nil,
+		"iss": id.Issuer, "sub": id.Subject, "name": id.Claims.Text("name"), "email": id.Claims.Text("email"), "claims": id.Claims,
+	}
+	// Only what the issuer has said.
+	if id.SessionID != "" {
+		out["sid"] = id.SessionID
+	}
+	if id.ACR != "" {
+		out["acr"] = id.ACR
+	}
+	if len(id.AMR) > 0 {
+		out["amr"] = id.AMR
 	}
 	if !id.AuthTime.IsZero() {
 		out["auth_time"] = id.AuthTime.Unix()

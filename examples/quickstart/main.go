@@ -43,27 +43,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "quickstart: "+strings.ReplaceAll(err.Error(), "\n", "; "))
 		return 2
 	}
-	s, err := parseSettings(args, os.LookupEnv)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage())
+	s, settingsErr := parseSettings(args, os.LookupEnv, stdout)
+	if errors.Is(settingsErr, flag.ErrHelp) {
 		return 0
 	}
-	if err != nil {
+	listener, listenErr := net.Listen("tcp", s.addr)
+	if listenErr != nil {
+		listenErr = fmt.Errorf("-addr: %w", listenErr)
+	} else {
+		defer listener.Close()
+	}
+	// Every problem is named before anything is written.
+	if err := errors.Join(settingsErr, listenErr); err != nil {
 		return refuse(err)
 	}
 	logger := zerolog.New(zerolog.ConsoleWriter{Out: stderr, NoColor: true, TimeFormat: time.TimeOnly}).With().Timestamp().Logger()
-	listener, err := net.Listen("tcp", s.addr)
-	if err != nil {
-		return refuse(fmt.Errorf("-addr: %w", err))
-	}
-	defer listener.Close()
 	w, err := newWorld(ctx, s, publicURL(listener.Addr()), logger)
 	if err != nil {
 		return refuse(err)
 	}
 	handler := w.handler()
 	fmt.Fprintf(stdout, "app: %s\nissuer: %s\nuser: %s\npassword: %s\n", w.base, w.issuer, demoUser, w.password)
-	if err := errors.Join(serve(ctx, listener, handler), w.Close()); err != nil {
+	if err := errors.Join(serve(ctx, listener, handler, logger), w.Close()); err != nil {
 		fmt.Fprintln(stderr, "quickstart: "+err.Error())
 		return 1
 	}
@@ -78,15 +79,8 @@ func publicURL(addr net.Addr) string {
 }
 
 // serve answers until ctx ends, and then lets requests under way finish.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-	}
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, logger zerolog.Logger) error {
+	server := newServer(handler, logger)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

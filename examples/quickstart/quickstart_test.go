@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -78,6 +77,11 @@ func TestWalkInABrowser(t *testing.T) {
 	// Killed, not stopped: what was said must have been written.
 	p.Kill()
 	checkNothingLeaked(t, dir, p, pass, cookies)
+	for _, want := range []string{"event=login.failed", "event=login.succeeded", "event=consent.granted", "event=token.issued", "client_id=quickstart", "grant_type=authorization_code"} {
+		if !strings.Contains(p.Stderr(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, p.Stderr())
+		}
+	}
 	_, port, _ := strings.Cut(strings.TrimPrefix(base, "http://"), ":")
 	p = browsertest.Start(t, dir, binary, "-addr", "127.0.0.1:"+port)
 	if got := p.Line("password"); got != pass {
@@ -98,6 +102,9 @@ func TestWalkInABrowser(t *testing.T) {
 
 	logOutEverywhere(t, b, base)
 	p.Stop()
+	if !strings.Contains(p.Stderr(), "event=logout") {
+		t.Errorf("the log tells of no logout:\n%s", p.Stderr())
+	}
 	checkNothingLeaked(t, dir, p, pass, cookies)
 }
 
@@ -255,45 +262,6 @@ func TestStrangers(t *testing.T) {
 	for _, row := range rows {
 		if got := get(t, base+row.path, row.accept); !strings.Contains(got, row.want) {
 			t.Errorf("GET %s: %s\nlacks %s", row.path, got, row.want)
-		}
-	}
-}
-
-// Wrong settings: one line that names every problem, status 2, nothing made.
-func TestRefusals(t *testing.T) {
-	binary := browsertest.Build(t, ".")
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	rows := []struct {
-		name string
-		args []string
-		want []string
-	}{
-		{"unknown flag", []string{"-colour", "blue"}, []string{"-colour"}},
-		{"several at once", []string{"-addr", "nowhere", "-data", "missing/x.db", "-secret", "short", "more"}, []string{"-addr", "-data", "-secret", "more"}},
-		{"a folder", []string{"-addr", "127.0.0.1:0", "-data", "."}, []string{"-data", "folder"}},
-		{"port taken", []string{"-addr", taken.Addr().String()}, []string{"-addr", "in use"}},
-		{"not a database", []string{"-addr", "127.0.0.1:0", "-data", "text.db"}, []string{"-data"}},
-	}
-	for _, row := range rows {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "text.db"), []byte(strings.Repeat("this is no database\n", 100)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		status, out, errs := browsertest.Refused(t, dir, binary, row.args...)
-		if status != 2 || out != "" || strings.Count(errs, "\n") != 1 {
-			t.Errorf("%s: status %d, %q, %q", row.name, status, out, errs)
-		}
-		for _, want := range row.want {
-			if !strings.Contains(errs, want) {
-				t.Errorf("%s: %q does not name %s", row.name, errs, want)
-			}
-		}
-		if _, err := os.Stat(filepath.Join(dir, "quickstart.db")); err == nil {
-			t.Errorf("%s: a database was made", row.name)
 		}
 	}
 }

@@ -5,11 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/oidckit/oidckit"
@@ -20,54 +18,79 @@ type settings struct {
 	addr    string
 	data    string
 	secrets oidckit.Secrets
+	// fresh is the text of a new ring, which is still to be written.
+	fresh string
 }
 
 func newFlags(s *settings, ring *string) *flag.FlagSet {
 	f := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
+	f.Usage = func() {}
 	f.StringVar(&s.addr, "addr", "127.0.0.1:8080", "address to listen on; people reach it as localhost")
 	f.StringVar(&s.data, "data", "./quickstart.db", "SQLite file; another file is another world")
-	f.StringVar(ring, "secret", "", "key ring: base64 keys of 32 bytes or more, the sealing one first\n(default: kept in a file beside the database)")
+	f.StringVar(ring, "secret", "", "key ring: keys of 32 characters or more, separated by commas, the sealing one first\n(default: kept in a file beside the database)")
 	return f
 }
 
-func usage() string {
-	var text strings.Builder
-	f := newFlags(&settings{}, new(string))
-	f.SetOutput(&text)
-	text.WriteString("quickstart: an issuer, a web app and an API in one process\n\n")
+func usage(f *flag.FlagSet, out io.Writer) {
+	fmt.Fprint(out, "quickstart: an issuer, a web app and an API in one process\n\n")
+	f.SetOutput(out)
 	f.PrintDefaults()
-	text.WriteString("\nEach flag's value can also come from the environment: -data from OIDCKIT_DATA.\n")
-	return text.String()
+	fmt.Fprint(out, "\nEach flag's value can also come from the environment: -data from OIDCKIT_DATA.\n")
 }
 
-// parseSettings names every problem it finds; it makes nothing.
-func parseSettings(args []string, env func(string) (string, bool)) (*settings, error) {
+// parseSettings names every problem it finds; it makes nothing. The settings it
+// returns beside an error are complete enough to look for further ones.
+func parseSettings(args []string, env func(string) (string, bool), out io.Writer) (*settings, error) {
 	s := &settings{}
 	ring := ""
 	f := newFlags(s, &ring)
-	if err := f.Parse(args); err != nil {
-		return nil, err
+	problems, help := parseAll(f, args)
+	if help {
+		usage(f, out)
+		return s, flag.ErrHelp
 	}
 	fromEnvironment(f, env)
+	bad := func(name string, err error) bool {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("-%s: %w", name, err))
+		}
+		return err != nil
+	}
+	if _, _, err := net.SplitHostPort(s.addr); bad("addr", err) {
+		// Not to be tried as well.
+		s.addr = "127.0.0.1:0"
+	}
+	bad("data", checkFolder(s.data))
+	var err error
+	s.secrets, s.fresh, err = loadSecrets(ring, s.ringFile())
+	bad("secret", err)
+	return s, errors.Join(problems...)
+}
 
-	var problems []error
-	if f.NArg() > 0 {
-		problems = append(problems, fmt.Errorf("unexpected argument %q", f.Arg(0)))
-	}
-	if _, _, err := net.SplitHostPort(s.addr); err != nil {
-		problems = append(problems, fmt.Errorf("-addr: %w", err))
-	}
-	if err := checkFolder(s.data); err != nil {
-		problems = append(problems, fmt.Errorf("-data: %w", err))
-	}
-	if ring != "" {
-		var err error
-		if s.secrets, err = oidckit.ParseSecrets(ring); err != nil {
-			problems = append(problems, fmt.Errorf("-secret: %w", err))
+// ringFile is where the key ring is kept.
+func (s *settings) ringFile() string { return s.data + ".secret" }
+
+// parseAll goes on where the package flag would stop at the first problem.
+func parseAll(f *flag.FlagSet, args []string) (problems []error, help bool) {
+	for len(args) > 0 {
+		err := f.Parse(args)
+		args = f.Args()
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			return nil, true
+		case err != nil:
+			problems = append(problems, err)
+			// The value of a flag that is not known.
+			if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+				args = args[1:]
+			}
+		case len(args) > 0:
+			problems = append(problems, fmt.Errorf("unexpected argument %q", args[0]))
+			args = args[1:]
 		}
 	}
-	return s, errors.Join(problems...)
+	return problems, false
 }
 
 // fromEnvironment sets what the command line has not.
@@ -92,42 +115,4 @@ func checkFolder(file string) error {
 	}
 	_, err := os.Stat(filepath.Dir(file))
 	return err
-}
-
-// keyRing returns the ring that was given, or else that of the file beside the
-// database, which is made where there is none.
-func (s *settings) keyRing() (oidckit.Secrets, error) {
-	if !s.secrets.IsZero() {
-		return s.secrets, nil
-	}
-	secrets, err := keyRingFile(s.data + ".secret")
-	if err != nil {
-		return secrets, fmt.Errorf("-secret: %w", err)
-	}
-	return secrets, nil
-}
-
-// keyRingFile reads a ring's file, or makes one that only its owner can read.
-func keyRingFile(file string) (oidckit.Secrets, error) {
-	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err == nil {
-		_, err = out.WriteString(oidckit.GenerateSecret() + "\n")
-		if err = errors.Join(err, out.Close()); err != nil {
-			return oidckit.Secrets{}, errors.Join(err, os.Remove(file))
-		}
-	} else if !errors.Is(err, fs.ErrExist) {
-		return oidckit.Secrets{}, err
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return oidckit.Secrets{}, err
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return oidckit.Secrets{}, fmt.Errorf("%s can be read by others: chmod 600 it", file)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return oidckit.Secrets{}, err
-	}
-	return oidckit.ParseSecrets(string(text))
 }

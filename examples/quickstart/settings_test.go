@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,7 +18,7 @@ func TestSettingsFromTheEnvironment(t *testing.T) {
 	env := environment(map[string]string{
 		"OIDCKIT_ADDR": "127.0.0.1:1", "OIDCKIT_DATA": filepath.Join(dir, "env.db"), "OIDCKIT_SECRET": oidckit.GenerateSecret(),
 	})
-	s, err := parseSettings([]string{"-addr", "127.0.0.1:2"}, env)
+	s, err := parseSettings([]string{"-addr", "127.0.0.1:2"}, env, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,22 +31,30 @@ func TestSettingsFromTheEnvironment(t *testing.T) {
 }
 
 func TestKeyRingIsKeptAndPrivate(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "x.db.secret")
-	first, err := keyRingFile(file)
-	if err != nil {
+	s := &settings{data: filepath.Join(t.TempDir(), "x.db")}
+	first, fresh, err := loadSecrets("", s.ringFile())
+	if err != nil || fresh == "" {
 		t.Fatal(err)
 	}
-	again, err := keyRingFile(file)
-	if err != nil {
+	if _, err := os.Stat(s.ringFile()); err == nil {
+		t.Error("the ring was made before everything was known to be well")
+	}
+	s.fresh = fresh
+	var made newFiles
+	if err := made.create(s); err != nil {
 		t.Fatal(err)
+	}
+	again, fresh, err := loadSecrets("", s.ringFile())
+	if err != nil || fresh != "" {
+		t.Fatalf("%q, %v", fresh, err)
 	}
 	if demoPasswords(first)[0] != demoPasswords(again)[0] {
 		t.Error("the ring changed")
 	}
-	if err := os.Chmod(file, 0o644); err != nil {
+	if err := os.Chmod(s.ringFile(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keyRingFile(file); err == nil {
+	if _, _, err := loadSecrets("", s.ringFile()); err == nil {
 		t.Error("a ring that others can read was taken")
 	}
 }

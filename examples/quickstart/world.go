@@ -36,48 +36,60 @@ type world struct {
 	tokens   *middleware.JWTVerifier
 }
 
-// newWorld names every problem it finds. Nothing of it runs yet.
+// newWorld puts the roles together. Nothing of it runs yet; what it has made
+// before an error is gone again.
 func newWorld(ctx context.Context, s *settings, base string, logger zerolog.Logger) (_ *world, err error) {
-	w := &world{base: base, issuer: base + issuerPath, logger: logger}
-	if w.stores, err = openStores(ctx, s.data, w.issuer, w.base, logger); err != nil {
-		return nil, fmt.Errorf("-data: %w", err)
-	}
+	w := &world{base: base, issuer: base + issuerPath, logger: logger, stores: &stores{}}
+	var made newFiles
 	defer func() {
 		if err != nil {
 			w.Close()
+			made.remove()
 		}
 	}()
-	secrets, err := s.keyRing()
-	if err != nil {
+	if err := made.create(s); err != nil {
 		return nil, err
 	}
-	if w.password, err = demoAccount(ctx, provider.NewAccounts(w.stores.provider.Users), secrets); err != nil {
+	if w.stores, err = openStores(ctx, s.data, w.issuer, w.base, logger); err != nil {
+		return nil, fmt.Errorf("-data: %w", err)
+	}
+	if err := w.addRoles(s.secrets, logger); err != nil {
 		return nil, err
 	}
+	// Last: from here on the database and the ring belong together.
+	w.password, err = demoAccount(ctx, provider.NewAccounts(w.stores.provider.Users), s.secrets)
+	return w, err
+}
+
+// addRoles makes the issuer, the app and the API.
+func (w *world) addRoles(secrets oidckit.Secrets, logger zerolog.Logger) (err error) {
 	if w.provider, err = newIssuer(w, secrets, logger); err != nil {
-		return nil, err
+		return err
 	}
 	// The app and the API reach their issuer within the process: it is there
 	// before the first request, and needs no way through the network.
 	client := &http.Client{Transport: w.provider.LocalTransport(nil)}
-	w.sessions, err = handlers.NewSessions(handlers.SessionConfig{Secrets: secrets, Store: w.stores.app, BaseURL: base, Logger: logger})
+	w.sessions, err = handlers.NewSessions(handlers.SessionConfig{Secrets: secrets, Store: w.stores.app, BaseURL: w.base, Logger: logger})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w.app, err = handlers.NewRelyingParty(handlers.Config{
 		Issuer:     w.issuer,
 		ClientID:   clientID,
-		BaseURL:    base,
+		BaseURL:    w.base,
 		Scopes:     appScopes,
 		Sessions:   w.sessions,
 		HTTPClient: client,
 		Logger:     logger,
+		Events:     events(logger),
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w.tokens, err = middleware.NewJWTVerifier(middleware.JWTConfig{Issuer: w.issuer, Audience: base + apiPath, HTTPClient: client, Logger: logger})
-	return w, err
+	w.tokens, err = middleware.NewJWTVerifier(middleware.JWTConfig{
+		Issuer: w.issuer, Audience: w.base + apiPath, HTTPClient: client, Logger: logger, Events: events(logger),
+	})
+	return err
 }
 
 // newIssuer registers the app as a public client: a secret between two parts
@@ -99,15 +111,16 @@ func newIssuer(w *world, secrets oidckit.Secrets, logger zerolog.Logger) (*provi
 		Scopes:    map[string]string{"orders:read": "Read your orders"},
 		Resources: []provider.Resource{{Resource: w.base + apiPath, Scopes: []string{"orders:read"}}},
 		Logger:    logger,
+		Events:    events(logger),
 	})
 }
 
 // handler is everything under one address.
 func (w *world) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
+	page(mux, "/healthz", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		writeJSON(rw, map[string]string{"status": "ok"})
-	})
+	}))
 	w.provider.Mount(mux)
 	mux.Handle(apiPath+"/", http.StripPrefix(apiPath, newAPI(w.tokens)))
 	mux.Handle("/", w.sessions.LoadAndSave(newApp(w.app, w.base+apiPath, w.logger)))

@@ -21,18 +21,28 @@ func (w *webapp) handler() http.Handler {
 	mux := http.NewServeMux()
 	w.rp.Mount(mux) // login, callback and logout
 	guard := middleware.RequireAuth(w.rp)
-	mux.HandleFunc("GET "+w.base+"/{$}", w.home)
-	mux.Handle("GET "+w.base+"/me", guard(http.HandlerFunc(w.me)))
-	mux.Handle("GET "+w.base+"/step-up", middleware.RequireAuth(freshLogin{w.rp, w.base + "/step-up"})(http.HandlerFunc(w.stepUp)))
+	w.page(mux, w.base+"/{$}", http.HandlerFunc(w.home))
+	w.page(mux, w.base+"/me", guard(http.HandlerFunc(w.me)))
+	w.page(mux, w.base+"/step-up", middleware.RequireAuth(freshLogin{w.rp, w.base + "/step-up"})(http.HandlerFunc(w.stepUp)))
 	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
 		w.write(rw, http.StatusNotFound, view{Title: "There is no such page"})
 	})
 	app := w.sessions.LoadAndSave(w.underBase(mux))
 	// The health check asks no store.
 	outer := http.NewServeMux()
-	outer.HandleFunc("GET /healthz", health)
+	w.page(outer, "/healthz", http.HandlerFunc(health))
 	outer.Handle("/", app)
 	return outer
+}
+
+// page registers what can only be read. For other methods too the address is
+// there, which the handler of all other addresses does not know.
+func (w *webapp) page(mux *http.ServeMux, path string, h http.Handler) {
+	mux.Handle("GET "+path, h)
+	mux.HandleFunc(path, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Allow", "GET, HEAD")
+		w.write(rw, http.StatusMethodNotAllowed, view{Title: "This page can only be read"})
+	})
 }
 
 func health(rw http.ResponseWriter, _ *http.Request) {
@@ -136,8 +146,17 @@ func displayName(id *oidckit.Identity) string {
 // identityJSON is the identity in the words of the specifications.
 func identityJSON(id *oidckit.Identity) map[string]any {
 	out := map[string]any{
-		"iss": id.Issuer, "sub": id.Subject, "sid": id.SessionID, "acr": id.ACR, "amr": id.AMR,
-		"name": id.Claims.Text("name"), "email": id.Claims.Text("email"), "claims": id.Claims, "auth_time": nil,
+		"iss": id.Issuer, "sub": id.Subject, "name": id.Claims.Text("name"), "email": id.Claims.Text("email"), "claims": id.Claims,
+	}
+	// Only what the issuer has said.
+	if id.SessionID != "" {
+		out["sid"] = id.SessionID
+	}
+	if id.ACR != "" {
+		out["acr"] = id.ACR
+	}
+	if len(id.AMR) > 0 {
+		out["amr"] = id.AMR
 	}
 	if !id.AuthTime.IsZero() {
 		out["auth_time"] = id.AuthTime.Unix()

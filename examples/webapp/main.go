@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -44,6 +45,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 	listener, listenErr := net.Listen("tcp", s.addr)
 	if listenErr != nil {
 		listenErr = fmt.Errorf("-addr: %w", listenErr)
+		// A stand-in: what depends on the address is no problem of its own.
+		s.resolve(&net.TCPAddr{Port: 8081})
 	} else {
 		defer listener.Close()
 		s.resolve(listener.Addr())
@@ -61,7 +64,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		return 2
 	}
 	fmt.Fprintf(stdout, "app: %s\nissuer: %s\n", s.baseURL, s.issuer)
-	if err := serve(ctx, listener, w.handler()); err != nil {
+	if err := serve(ctx, listener, w.handler(), logger); err != nil {
 		fmt.Fprintln(stderr, "webapp: "+err.Error())
 		return 1
 	}
@@ -77,18 +80,19 @@ type webapp struct {
 	prefix   string
 }
 
-// setUp makes the parts. What it has made before an error is left to Close.
-func (w *webapp) setUp(s *settings, logger zerolog.Logger) (err error) {
-	if w.stores, err = openStores(s, logger); err != nil {
-		return err
-	}
-	w.sessions, err = handlers.NewSessions(handlers.SessionConfig{
+// setUp makes the parts and names every problem. What it has made before an
+// error is left to Close.
+func (w *webapp) setUp(s *settings, logger zerolog.Logger) error {
+	var storesErr, sessionsErr, loginErr error
+	w.stores, storesErr = openStores(s, logger)
+	w.sessions, sessionsErr = handlers.NewSessions(handlers.SessionConfig{
 		Secrets: s.secrets, Store: w.stores.set, SCSStore: w.stores.redis, BaseURL: s.baseURL, Logger: logger,
 	})
-	if err != nil {
-		return asFlags(err)
+	if sessionsErr != nil {
+		// A stand-in, so that the login is looked at as well.
+		w.sessions, _ = handlers.NewSessions(handlers.SessionConfig{Secrets: s.secrets, Store: w.stores.set})
 	}
-	w.rp, err = handlers.NewRelyingParty(handlers.Config{
+	w.rp, loginErr = handlers.NewRelyingParty(handlers.Config{
 		Issuer:       s.issuer,
 		ClientID:     s.clientID,
 		ClientSecret: s.clientSecret,
@@ -99,21 +103,32 @@ func (w *webapp) setUp(s *settings, logger zerolog.Logger) (err error) {
 		Sessions:     w.sessions,
 		HTTPClient:   s.client,
 		Logger:       logger,
+		Events:       events(logger),
 	})
-	return asFlags(err)
+	return errors.Join(storesErr, asFlags(errors.Join(sessionsErr, loginErr)))
 }
 
-// asFlags tells a problem of a config in the words of the command line.
+// asFlags tells the problems of a config in the words of the command line,
+// each once. That sessions do not fit the base URL is the fault of a stand-in.
 func asFlags(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := strings.NewReplacer(
+	words := strings.NewReplacer(
 		"SessionConfig.BaseURL ", "-base-url: ", "Config.Issuer ", "-issuer: ", "Config.ClientID ", "-client-id: ",
 		"Config.ClientSecret ", "-client-secret: ", "Config.BaseURL ", "-base-url: ", "Config.Prefix ", "-prefix: ",
 		"Config.Scopes ", "-scopes: ", "Config.Resource ", "-resource: ",
-	).Replace(err.Error())
-	return errors.New(text)
+	)
+	var named []string
+	var problems []error
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		line = words.Replace(line)
+		if !slices.Contains(named, line) && !strings.HasPrefix(line, "Config.Sessions ") {
+			named = append(named, line)
+			problems = append(problems, errors.New(line))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // Close ends what runs in the background and closes the stores, in that order.
@@ -129,15 +144,8 @@ func (w *webapp) Close() error {
 }
 
 // serve runs until ctx ends, then lets requests under way finish.
-func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
-	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-	}
+func serve(ctx context.Context, listener net.Listener, h http.Handler, logger zerolog.Logger) error {
+	server := newServer(h, logger)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/oidckit/oidckit"
@@ -49,7 +50,7 @@ func newFlags(s *settings) *flag.FlagSet {
 	f.StringVar(&s.redisURL, "redis", "", "redis://… for what the session cookies point to")
 	f.StringVar(&s.resource, "resource", "", "API that access tokens are asked for (RFC 8707)")
 	f.StringVar(&s.ca, "ca", "", "PEM `file` with further roots for calls to the issuer")
-	f.StringVar(&s.secret, "secret", "", "key ring: base64 keys of 32 bytes or more, separated by commas, the sealing one first\n(default: a file beside the database)")
+	f.StringVar(&s.secret, "secret", "", "key ring: keys of 32 characters or more, separated by commas, the sealing one first\n(default: a file beside the database)")
 	return f
 }
 
@@ -150,7 +151,15 @@ func usage(f *flag.FlagSet, out io.Writer) {
 }
 
 func checkDatabase(db string) error {
-	if db == "memory" || isPostgres(db) {
+	if db == "memory" {
+		return nil
+	}
+	if isPostgres(db) {
+		// The cause is left out: it repeats parts of the address, which may be a
+		// password.
+		if _, err := pgx.ParseConfig(db); err != nil {
+			return errors.New("is no postgres://… address that can be read")
+		}
 		return nil
 	}
 	file, isFile := strings.CutPrefix(db, "sqlite:")

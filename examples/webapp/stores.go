@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/alexedwards/scs/v2"
@@ -30,26 +31,19 @@ type stores struct {
 // openStores makes no call: a database that is down delays logins, not the
 // start.
 func openStores(s *settings, logger zerolog.Logger) (*stores, error) {
-	st := &stores{}
+	// The memory stands in for what cannot be opened.
+	st := &stores{set: rpstore.NewMemory().Open(s.baseURL)}
 	if s.redis != nil {
 		client := redis.NewClient(s.redis)
 		st.close = append(st.close, client.Close)
 		st.redis = goredisstore.NewWithPrefix(client, "webapp:"+s.baseURL+":")
 	}
 	if s.db == "memory" {
-		st.set = rpstore.NewMemory().Open(s.baseURL)
 		return st, nil
 	}
-	driver, source, dialect := "pgx", s.db, rpsql.PostgreSQL
-	if file, ok := strings.CutPrefix(s.db, "sqlite:"); ok {
-		path := url.URL{Path: filepath.ToSlash(file)}
-		driver, dialect = "sqlite", rpsql.SQLite
-		// The settings that rpsql asks for.
-		source = "file:" + path.EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	}
-	db, err := sql.Open(driver, source)
+	db, dialect, err := openDatabase(s.db)
 	if err != nil {
-		return st, fmt.Errorf("-db: %s address cannot be read", driver)
+		return st, errors.New("-db: the address cannot be read")
 	}
 	st.close = append(st.close, db.Close)
 	store, err := rpsql.New(rpsql.Config{DB: db, Dialect: dialect, Logger: logger})
@@ -58,6 +52,24 @@ func openStores(s *settings, logger zerolog.Logger) (*stores, error) {
 	}
 	st.set = store.Open(s.baseURL)
 	return st, nil
+}
+
+func openDatabase(address string) (*sql.DB, rpsql.Dialect, error) {
+	if file, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		path := url.URL{Path: filepath.ToSlash(file)}
+		// The settings that rpsql asks for.
+		db, err := sql.Open("sqlite", "file:"+path.EscapedPath()+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+		return db, rpsql.SQLite, err
+	}
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		return nil, rpsql.PostgreSQL, err
+	}
+	// Several replicas share what the server has: 100 connections by default.
+	db.SetMaxOpenConns(20)
+	db.SetMaxIdleConns(10)
+	db.SetConnMaxIdleTime(time.Minute)
+	return db, rpsql.PostgreSQL, nil
 }
 
 // createDatabase makes a SQLite file that only its owner can read.

@@ -176,7 +176,7 @@ func walk(t *testing.T, p *person, base, prefix, issuer string) {
 	me := p.me(base)
 	claims, _ := me["claims"].(map[string]any)
 	if me["iss"] != issuer || me["sub"] != oidctest.Subject || me["name"] != "Alice Example" || me["email"] != "alice@example.com" ||
-		me["sid"] == "" || me["auth_time"] == nil || claims["given_name"] != "Alice" || claims["sub"] != oidctest.Subject {
+		me["sid"] == nil || me["sid"] == "" || me["auth_time"] == nil || claims["given_name"] != "Alice" || claims["sub"] != oidctest.Subject {
 		t.Errorf("me: %v", me)
 	}
 	res, body, asked = p.open(base, base+"/step-up")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/oidckit/oidckit"
@@ -131,14 +132,47 @@ func (v *JWTOrOpaqueVerifier) Verify(ctx context.Context, token string) (*oidcki
 	if err != nil {
 		return nil, err
 	}
-	if other := v.also[id.Issuer]; other != nil {
-		// The identity stays that of the signed token: an answer may say less,
-		// the key it is bound to among it.
-		if _, err := other.Verify(ctx, token); err != nil {
-			return nil, err
-		}
+	other := v.also[id.Issuer]
+	if other == nil {
+		return id, nil
+	}
+	said, err := other.Verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	id, err = narrowed(id, said)
+	if err != nil {
+		return nil, v.jwt.refuse(ctx, said.Issuer, err)
 	}
 	return id, nil
+}
+
+// narrowed returns what a signed token says as far as its issuer's answer
+// agrees: an answer may be silent about the person, the scope or the key that
+// the token is bound to, but what it says counts.
+func narrowed(signed, said *oidckit.Identity) (*oidckit.Identity, error) {
+	switch {
+	case said.Subject != "" && said.Subject != signed.Subject:
+		return nil, &TokenError{Claim: "sub", Reason: "the issuer's answer is about another subject"}
+	case said.ClientID != "" && said.ClientID != signed.ClientID:
+		return nil, &TokenError{Claim: "client_id", Reason: "the issuer's answer is about another client"}
+	case said.Confirmation != nil && signed.Confirmation != nil && *said.Confirmation != *signed.Confirmation:
+		// RFC 7800 §3.1
+		return nil, &TokenError{Claim: "cnf", Reason: "the issuer's answer names another key than the token"}
+	}
+	bound := said.Confirmation != nil && signed.Confirmation == nil
+	less := len(said.Scope) > 0 && !said.Scope.HasAll(signed.Scope)
+	if !bound && !less {
+		return signed, nil
+	}
+	id := *signed
+	if bound {
+		id.Confirmation = said.Confirmation
+	}
+	if less {
+		id.Scope = slices.DeleteFunc(slices.Clone(signed.Scope), func(token string) bool { return !said.Scope.Has(token) })
+	}
+	return &id, nil
 }
 
 // introspector returns who is asked about a token, nil where it is for the JWT

@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/middleware"
 	"github.com/rs/zerolog"
 )
@@ -163,7 +165,7 @@ func TestJWTsAreIntrospectedToo(t *testing.T) {
 	active, revoked, unknown := signed("active"), signed("revoked"), signed("unknown")
 	forged := signed("x")
 	forged = forged[:strings.LastIndexByte(forged, '.')+1] + b64(make([]byte, 64))
-	i.answer(active, i.active(map[string]any{"sub": "somebody else"}))
+	i.answer(active, i.active())
 	i.answer(revoked, `{"active":false}`)
 	i.answer(forged, i.active())
 
@@ -174,6 +176,32 @@ func TestJWTsAreIntrospectedToo(t *testing.T) {
 	}
 	if id, err := v.Verify(t.Context(), active); err != nil || id.Subject != "alice" || id.TokenID != "active" {
 		t.Errorf("identity %+v, %v: not the signed one", id, err)
+	}
+	// What the answer says beside that counts too.
+	for name, answer := range map[string]map[string]any{
+		"another subject": {"sub": "somebody else"},
+		"another client":  {"client_id": "another"},
+		"bound to a key":  {"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}, "token_type": "DPoP"},
+		"another scope":   {"scope": "nothing"},
+	} {
+		token := signed(name)
+		i.answer(token, i.active(answer))
+		id, err := v.Verify(t.Context(), token)
+		switch name {
+		case "bound to a key":
+			if err != nil || id.Confirmation == nil || id.Confirmation.JWKThumbprint == "" {
+				t.Errorf("%s: %+v, %v", name, id, err)
+			}
+			g.wantRefused(t, g.get("Bearer "+token), 401, "invalid_token")
+		case "another scope":
+			if err != nil || len(id.Scope) != 0 {
+				t.Errorf("%s: %+v, %v", name, id, err)
+			}
+		default:
+			if !errors.Is(err, oidckit.InvalidToken) {
+				t.Errorf("%s: %+v, %v", name, id, err)
+			}
+		}
 	}
 	before := i.calls.Load()
 	g.wantRefused(t, g.get("Bearer "+forged), 401, "invalid_token")

@@ -33,6 +33,8 @@ func TestParseScope(t *testing.T) {
 		{"openid\x7f", nil, false},
 		{"öpenid", nil, false},
 		{"openid\u00a0profile", nil, false},
+		{strings.TrimSpace(strings.Repeat("a ", 512)), []string{"a"}, true},
+		{strings.TrimSpace(strings.Repeat("a ", 513)), nil, false},
 	} {
 		got, err := oidckit.ParseScope(row.in)
 		if (err == nil) != row.ok || !slices.Equal(got, row.want) {

@@ -18,6 +18,7 @@ const maxAccessToken = 16 << 10
 var (
 	errTokenTooLong = oidckit.NewError(oidckit.InvalidToken, "the access token is not valid")
 	errNoVerifier   = errors.New("middleware: Bearer has no Verifier")
+	errNilError     = errors.New("middleware: the Verifier returned a nil *oidckit.Error as an error")
 	errNoIdentity   = errors.New("middleware: the Verifier returned neither identity nor error")
 )
 
@@ -177,6 +178,8 @@ func refusalOf(err error) *oidckit.Error {
 		return errTokenTooLong.WithCause(err)
 	case !ok:
 		return wire.Unavailable(err)
+	case e == nil:
+		return wire.Unavailable(errNilError)
 	}
 	switch e.Code {
 	case oidckit.InvalidToken, oidckit.InvalidDPoPProof, oidckit.UseDPoPNonce:

@@ -90,6 +90,10 @@ func (v *IntrospectionVerifier) Check(ctx context.Context) error {
 	if v == nil || v.calls == nil {
 		return errIntrospectionNotBuilt
 	}
+	// The call it would wait for is detached: it could still answer in time.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	probed := time.Duration(v.probed.Load())
 	if probed != 0 && time.Since(v.started)-probed < probeInterval && !v.calls.gate.failing() {
 		return nil

@@ -58,6 +58,17 @@ const (
 	RequestURINotSupported   ErrorCode = "request_uri_not_supported"
 	RegistrationNotSupported ErrorCode = "registration_not_supported"
 
+	// OpenID Connect Core Error Code unmet_authentication_requirements 1.0
+	UnmetAuthenticationRequirements ErrorCode = "unmet_authentication_requirements"
+
+	// RFC 7009 §2.2.1
+	UnsupportedTokenType ErrorCode = "unsupported_token_type"
+	// RFC 7591 §3.2.2
+	InvalidRedirectURI          ErrorCode = "invalid_redirect_uri"
+	InvalidClientMetadata       ErrorCode = "invalid_client_metadata"
+	InvalidSoftwareStatement    ErrorCode = "invalid_software_statement"
+	UnapprovedSoftwareStatement ErrorCode = "unapproved_software_statement"
+
 	// RFC 8707 §2
 	InvalidTarget ErrorCode = "invalid_target"
 	// RFC 9449 §5, §7.1, §8

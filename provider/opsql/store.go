@@ -44,15 +44,18 @@ type Store struct {
 //go:embed schema_1.sql
 var schema1 string
 
+//go:embed schema_2.sql
+var schema2 string
+
 // schema returns the tables and how they came to be.
 func schema() sqldb.Schema {
 	return sqldb.Schema{
 		Component: "op",
-		Steps:     []string{schema1},
+		Steps:     []string{schema1, schema2},
 		Oldest:    1,
 		Ending: []string{
 			tableCode, tableGrant, tableRefreshToken, tableSession, tableInteraction, tableConsent,
-			tableKey, tableRevocation, tableReplay,
+			tableKey, tableRevocation, tableReplay, tableAccessToken, tableDelivery,
 		},
 	}
 }
@@ -68,6 +71,9 @@ const (
 	tableUser         = "oidckit_op_user"
 	tableRevocation   = "oidckit_op_revocation"
 	tableReplay       = "oidckit_op_replay"
+	tableClient       = "oidckit_op_client"
+	tableAccessToken  = "oidckit_op_access_token"
+	tableDelivery     = "oidckit_op_delivery"
 )
 
 // New returns a store. It makes no call to the database.

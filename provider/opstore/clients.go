@@ -2,6 +2,7 @@ package opstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/oidckit/oidckit"
 )
@@ -14,6 +15,11 @@ type Client struct {
 	// SecretHashes are the hashes of the secrets that count, empty for a
 	// public client.
 	SecretHashes []oidckit.TokenHash
+	// SealedSecret is the secret itself, sealed, for a client whose method
+	// needs it (client_secret_jwt); empty for all others.
+	SealedSecret []byte
+	// SecretExpiresAt ends the secret; zero is never (RFC 7591 §3.2.1).
+	SecretExpiresAt time.Time
 }
 
 // Public reports whether the client has no credentials (RFC 6749 §2.1).

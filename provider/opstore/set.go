@@ -17,9 +17,16 @@ type Set struct {
 	Users        Users
 	Revocations  Revocations
 	Replay       oidckit.ReplayStore
+
+	// Registrations is needed where clients are registered while the issuer
+	// runs, AccessTokens where a resource takes opaque access tokens, Deliveries
+	// for back-channel logout.
+	Registrations Registrations
+	AccessTokens  AccessTokens
+	Deliveries    Deliveries
 }
 
-// Validate names every store that is missing.
+// Validate names every store that is missing of those that each issuer needs.
 func (s Set) Validate() error {
 	var errs []error
 	for _, f := range []struct {

@@ -52,6 +52,8 @@ type Config struct {
 	// Client Registration 1.0 §2).
 	SigningAlgs []string
 
+	// Paths says where the endpoints are.
+	Paths Paths
 	// LoginURL is the app's own login page, on the issuer's origin. It gets a
 	// request parameter and answers with CompleteLogin or FailLogin. Empty
 	// means the built-in page.
@@ -190,6 +192,8 @@ func (c Config) resolve() (*resolved, error) {
 			errs = append(errs, fmt.Errorf("SigningAlgs: %q is not supported", alg))
 		}
 	}
+	r.Paths = c.Paths.withDefaults()
+	errs = append(errs, r.Paths.validate()...)
 	r.Lifetimes = c.Lifetimes.withDefaults()
 	errs = append(errs, r.Lifetimes.validate()...)
 	var resources []scopes.Resource
@@ -207,6 +211,9 @@ func (c Config) resolve() (*resolved, error) {
 		errs = append(errs, err)
 	}
 	errs = append(errs, r.checkTrusted()...)
+	for _, f := range r.features() {
+		errs = append(errs, f.check(r)...)
+	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("provider: config: %w", errors.Join(errs...))
 	}

@@ -82,37 +82,34 @@ func (p *Provider) assemble() error {
 		AccessTokenLifetime: l.AccessToken, IDTokenLifetime: l.IDToken,
 	}
 	auth := &authorize.Handler{
-		Issuer: c.Issuer, Path: c.url.Path + pathAuthorize, Clients: c.clients, Scopes: c.catalogue, Sessions: sessions, Tokens: issuer,
+		Issuer: c.Issuer, Path: c.url.Path + c.Paths.Authorization, Clients: c.clients, Scopes: c.catalogue, Sessions: sessions, Tokens: issuer,
 		Codes: set.Codes, Consents: set.Consents, Interactions: set.Interactions, Box: box, Active: p.active,
-		LoginURL: c.LoginURL, ConsentURL: c.url.Path + pathConsent,
+		LoginURL: c.LoginURL, ConsentURL: c.url.Path + c.Paths.Consent,
 		CodeLifetime: l.Code, CodeMemory: l.AccessToken, ConsentLifetime: l.Consent,
 		TrustedClients: c.TrustedClients, AllowConfidentialWithoutPKCE: c.AllowConfidentialWithoutPKCE,
 		Logger: c.Logger, Events: c.Events,
 	}
 	if auth.LoginURL == "" {
-		auth.LoginURL = c.url.Path + pathLogin
+		auth.LoginURL = c.url.Path + c.Paths.Login
 	}
 	p.interaction = &interaction.Handler{
 		Authorize: auth, Sessions: sessions, Clients: c.clients, Interactions: set.Interactions, Replay: set.Replay,
 		Scopes: c.catalogue, CheckPassword: p.users.CheckPassword, UserName: p.userName, CrossOrigin: crossOrigin,
 		Throttle: interaction.NewThrottle(), ClientAddress: c.clientAddress,
-		Brand: c.Name, LoginPath: c.url.Path + pathLogin, ConsentPath: c.url.Path + pathConsent,
+		Brand: c.Name, LoginPath: c.url.Path + c.Paths.Login, ConsentPath: c.url.Path + c.Paths.Consent,
 		Issuer: c.Issuer, Logger: c.Logger, Events: c.Events,
 	}
-	return p.route(endpoints{
-		authorize: auth,
-		token: &token.Handler{
-			Issuer: c.Issuer, Clients: clientauth.New(c.clients), Scopes: c.catalogue, Tokens: issuer,
-			Codes: set.Codes, Grants: set.Grants, Revocations: set.Revocations, Active: p.active,
-			RefreshTokenLifetime: l.RefreshToken, GrantLifetime: l.Grant, ReuseInterval: l.RefreshTokenReuse,
-			Logger: c.Logger, Events: c.Events,
-		},
-		userinfo: &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, Claims: p.users.Claims},
-		endSession: &endsession.Handler{
-			Issuer: c.Issuer, Brand: c.Name, Clients: c.clients, Sessions: sessions, Tokens: issuer, Box: box,
-			Path: c.url.Path + pathEndSession, ConfirmPath: c.url.Path + pathEndSessionConfirm, CrossOrigin: crossOrigin, UserName: p.userName,
-			Logger: c.Logger, Events: c.Events,
-		},
+	a := &assembly{Provider: p, box: box, crossOrigin: crossOrigin, sessions: sessions, tokens: issuer, auth: clientauth.New(c.clients), authorize: auth}
+	a.token = &token.Handler{
+		Issuer: c.Issuer, Clients: a.auth, Scopes: c.catalogue, Tokens: issuer,
+		Codes: set.Codes, Grants: set.Grants, Revocations: set.Revocations, Active: p.active,
+		RefreshTokenLifetime: l.RefreshToken, GrantLifetime: l.Grant, ReuseInterval: l.RefreshTokenReuse,
+		Logger: c.Logger, Events: c.Events,
+	}
+	return p.route(a, &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, Claims: p.users.Claims}, &endsession.Handler{
+		Issuer: c.Issuer, Brand: c.Name, Clients: c.clients, Sessions: sessions, Tokens: issuer, Box: box,
+		Path: c.url.Path + c.Paths.EndSession, ConfirmPath: c.url.Path + c.Paths.EndSession + "/confirm", CrossOrigin: crossOrigin, UserName: p.userName,
+		Logger: c.Logger, Events: c.Events,
 	})
 }
 

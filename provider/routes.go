@@ -5,9 +5,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
-	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/wire"
-	"github.com/oidckit/oidckit/provider/internal/authorize"
 	"github.com/oidckit/oidckit/provider/internal/clientauth"
 	"github.com/oidckit/oidckit/provider/internal/discovery"
 	"github.com/oidckit/oidckit/provider/internal/endsession"
@@ -15,72 +13,34 @@ import (
 	"github.com/oidckit/oidckit/provider/internal/userinfo"
 )
 
-// Paths below the issuer.
-const (
-	pathOpenIDConfiguration = "/.well-known/openid-configuration"
-	pathServerMetadata      = "/.well-known/oauth-authorization-server"
-	pathJWKS                = "/jwks"
-	pathAuthorize           = "/authorize"
-	pathToken               = "/token"
-	pathUserinfo            = "/userinfo"
-	pathEndSession          = "/end_session"
-	pathEndSessionConfirm   = "/end_session/confirm"
-	pathLogin               = "/login"
-	pathConsent             = "/consent"
-)
-
 // answerTimeout bounds what an endpoint asks of the stores: a database that
 // hangs gets people and clients a 503, not a wait without end.
 const answerTimeout = 10 * time.Second
 
-type endpoints struct {
-	authorize  *authorize.Handler
-	token      *token.Handler
-	userinfo   *userinfo.Handler
-	endSession *endsession.Handler
-}
-
-type route struct {
-	path    string
-	handler http.Handler
-}
-
-func (p *Provider) route(e endpoints) error {
+// route makes the one table that routes and metadata come from.
+func (p *Provider) route(a *assembly, uinfo *userinfo.Handler, end *endsession.Handler) error {
 	metadata, err := discovery.NewMetadata(p.metadata())
 	if err != nil {
 		return err
 	}
-	jwks := &discovery.JWKS{Keys: p.keys}
-	var (
-		read     = []string{http.MethodGet, http.MethodHead}
-		post     = []string{http.MethodPost}
-		getPost  = []string{http.MethodGet, http.MethodPost}
-		errPage  = page.ErrorWriter(p.cfg.Name)
-		base     = p.cfg.url.Path
-		document = func(name string, fn wire.HandlerFunc) http.Handler {
-			return wire.Endpoint(p.observed(fn), wire.Options{Logger: p.cfg.Logger, Name: name, Methods: read})
-		}
-		endpoint = func(name string, fn wire.HandlerFunc, methods []string, write func(http.ResponseWriter, *http.Request, *oidckit.Error)) http.Handler {
-			return wire.Endpoint(p.observed(fn), wire.Options{
-				Logger: p.cfg.Logger, Name: name, Methods: methods, Timeout: answerTimeout, WriteError: write,
-			})
-		}
-		cors = func(h http.Handler) http.Handler { return wire.CORS(h, p.cfg.clients.HasOrigin) }
-	)
-	configuration := document("discovery", metadata.Serve)
+	jwks, paths, base := &discovery.JWKS{Keys: p.keys}, p.cfg.Paths, p.cfg.url.Path
+	configuration := p.document("discovery", metadata.Serve)
 	p.routes = []route{
-		{base + pathOpenIDConfiguration, configuration},
-		{base + pathServerMetadata, configuration},
-		{base + pathJWKS, document("jwks", jwks.Serve)},
-		{base + pathAuthorize, endpoint("authorize", e.authorize.Serve, getPost, errPage)},
-		{base + pathToken, cors(endpoint("token", e.token.Serve, post, clientauth.WriteError))},
-		{base + pathUserinfo, cors(endpoint("userinfo", e.userinfo.Serve, getPost, userinfo.WriteError))},
-		{base + pathEndSession, endpoint("end_session", e.endSession.Serve, getPost, errPage)},
-		{base + pathEndSessionConfirm, endpoint("end_session", e.endSession.Confirm, post, errPage)},
-		{base + pathConsent, endpoint("consent", p.interaction.Consent, getPost, errPage)},
+		p.at(pathOpenIDConfiguration, configuration),
+		p.at(pathServerMetadata, configuration),
+		p.at(paths.JWKS, p.document("jwks", jwks.Serve)),
+		p.at(paths.Authorization, p.page("authorize", a.authorize.Serve, getPost)),
+		p.at(paths.Token, p.cors(p.endpoint("token", a.token.Serve, post, clientauth.WriteError))),
+		p.at(paths.Userinfo, p.cors(p.endpoint("userinfo", uinfo.Serve, getPost, userinfo.WriteError))),
+		p.at(paths.EndSession, p.page("end_session", end.Serve, getPost)),
+		p.at(paths.EndSession+"/confirm", p.page("end_session", end.Confirm, post)),
+		p.at(paths.Consent, p.page("consent", p.interaction.Consent, getPost)),
 	}
 	if p.cfg.LoginURL == "" {
-		p.routes = append(p.routes, route{base + pathLogin, endpoint("login", p.interaction.Login, getPost, errPage)})
+		p.routes = append(p.routes, p.at(paths.Login, p.page("login", p.interaction.Login, getPost)))
+	}
+	for _, f := range p.cfg.features() {
+		p.routes = append(p.routes, f.routes(a)...)
 	}
 	if base != "" {
 		// RFC 8414 §3.1: the well-known part goes between host and path
@@ -106,14 +66,14 @@ func (p *Provider) observed(fn wire.HandlerFunc) wire.HandlerFunc {
 
 // metadata is derived from what is served, never written down twice.
 func (p *Provider) metadata() oidckit.ProviderMetadata {
-	iss := p.cfg.Issuer
-	return oidckit.ProviderMetadata{
+	iss, paths := p.cfg.Issuer, p.cfg.Paths
+	m := oidckit.ProviderMetadata{
 		Issuer:                                     iss,
-		AuthorizationEndpoint:                      iss + pathAuthorize,
-		TokenEndpoint:                              iss + pathToken,
-		UserinfoEndpoint:                           iss + pathUserinfo,
-		JWKSURI:                                    iss + pathJWKS,
-		EndSessionEndpoint:                         iss + pathEndSession,
+		AuthorizationEndpoint:                      iss + paths.Authorization,
+		TokenEndpoint:                              iss + paths.Token,
+		UserinfoEndpoint:                           iss + paths.Userinfo,
+		JWKSURI:                                    iss + paths.JWKS,
+		EndSessionEndpoint:                         iss + paths.EndSession,
 		ScopesSupported:                            p.cfg.catalogue.Names(),
 		ResponseTypesSupported:                     []string{"code"},
 		ResponseModesSupported:                     []string{"query"},
@@ -127,4 +87,8 @@ func (p *Provider) metadata() oidckit.ProviderMetadata {
 		CodeChallengeMethodsSupported:              []string{"S256"},
 		AuthorizationResponseIssParameterSupported: true,
 	}
+	for _, f := range p.cfg.features() {
+		f.describe(p.cfg, &m)
+	}
+	return m
 }

@@ -1,0 +1,80 @@
+package provider
+
+import (
+	"net/http"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/page"
+	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/wire"
+	"github.com/oidckit/oidckit/provider/internal/authorize"
+	"github.com/oidckit/oidckit/provider/internal/clientauth"
+	"github.com/oidckit/oidckit/provider/internal/session"
+	"github.com/oidckit/oidckit/provider/internal/token"
+	"github.com/oidckit/oidckit/provider/internal/tokens"
+)
+
+// feature is a part of the issuer that a config may leave out: then it has no
+// route and does not stand in the metadata. The settings of a feature
+// implement it.
+type feature interface {
+	// check returns what is wrong with the settings, each naming its field.
+	check(r *resolved) []error
+	// routes returns the endpoints.
+	routes(a *assembly) []route
+	// describe adds what the feature brings to the metadata.
+	describe(r *resolved, m *oidckit.ProviderMetadata)
+}
+
+// features lists what the config switches on.
+func (c *Config) features() []feature {
+	var out []feature
+	return out
+}
+
+// assembly is the parts of a provider that endpoints share.
+type assembly struct {
+	*Provider
+	box         *secret.Box
+	crossOrigin *http.CrossOriginProtection
+	sessions    *session.Sessions
+	tokens      *tokens.Issuer
+	auth        *clientauth.Authenticator
+	authorize   *authorize.Handler
+	token       *token.Handler
+}
+
+type route struct {
+	// path is the full path, the issuer's included.
+	path    string
+	handler http.Handler
+}
+
+var (
+	read    = []string{http.MethodGet, http.MethodHead}
+	post    = []string{http.MethodPost}
+	getPost = []string{http.MethodGet, http.MethodPost}
+)
+
+// at returns a route below the issuer.
+func (p *Provider) at(path string, h http.Handler) route { return route{p.cfg.url.Path + path, h} }
+
+// document is an endpoint that asks no store.
+func (p *Provider) document(name string, fn wire.HandlerFunc) http.Handler {
+	return wire.Endpoint(p.observed(fn), wire.Options{Logger: p.cfg.Logger, Name: name, Methods: read})
+}
+
+// endpoint is one that clients call; write writes its failures.
+func (p *Provider) endpoint(name string, fn wire.HandlerFunc, methods []string, write func(http.ResponseWriter, *http.Request, *oidckit.Error)) http.Handler {
+	return wire.Endpoint(p.observed(fn), wire.Options{
+		Logger: p.cfg.Logger, Name: name, Methods: methods, Timeout: answerTimeout, WriteError: write,
+	})
+}
+
+// page is an endpoint that people see.
+func (p *Provider) page(name string, fn wire.HandlerFunc, methods []string) http.Handler {
+	return p.endpoint(name, fn, methods, page.ErrorWriter(p.cfg.Name))
+}
+
+// cors lets the origins of registered clients call h.
+func (p *Provider) cors(h http.Handler) http.Handler { return wire.CORS(h, p.cfg.clients.HasOrigin) }

@@ -71,6 +71,9 @@ type Config struct {
 	// PKCE (RFC 7636). Public clients never may (RFC 9700 §2.1.1).
 	AllowConfidentialWithoutPKCE bool
 
+	// Outbound says how addresses are called that clients have given.
+	Outbound Outbound
+
 	// Lifetimes of what is issued.
 	Lifetimes Lifetimes
 	// Logger gets one line for each failure. The zero value is silent.
@@ -196,6 +199,9 @@ func (c Config) resolve() (*resolved, error) {
 	errs = append(errs, r.Paths.validate()...)
 	r.Lifetimes = c.Lifetimes.withDefaults()
 	errs = append(errs, r.Lifetimes.validate()...)
+	if err := c.Outbound.check(); err != nil {
+		errs = append(errs, err)
+	}
 	var resources []scopes.Resource
 	for i, res := range c.Resources {
 		if res.SigningAlg != "" && !slices.Contains(r.SigningAlgs, res.SigningAlg) {

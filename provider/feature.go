@@ -42,6 +42,8 @@ type assembly struct {
 	auth        *clientauth.Authenticator
 	authorize   *authorize.Handler
 	token       *token.Handler
+	// outbound calls addresses that clients have given.
+	outbound *http.Client
 }
 
 type route struct {

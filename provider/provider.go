@@ -99,7 +99,7 @@ func (p *Provider) assemble() error {
 		Brand: c.Name, LoginPath: c.url.Path + c.Paths.Login, ConsentPath: c.url.Path + c.Paths.Consent,
 		Issuer: c.Issuer, Logger: c.Logger, Events: c.Events,
 	}
-	a := &assembly{Provider: p, box: box, crossOrigin: crossOrigin, sessions: sessions, tokens: issuer, auth: clientauth.New(c.clients), authorize: auth}
+	a := &assembly{Provider: p, box: box, crossOrigin: crossOrigin, sessions: sessions, tokens: issuer, auth: clientauth.New(c.clients), authorize: auth, outbound: c.Outbound.client()}
 	a.token = &token.Handler{
 		Issuer: c.Issuer, Clients: a.auth, Scopes: c.catalogue, Tokens: issuer,
 		Codes: set.Codes, Grants: set.Grants, Revocations: set.Revocations, Active: p.active,

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Revocations is the deny list of access tokens: by their own ID, by grant.
+// Revocations is the deny list of access tokens: by their own ID, by grant, by
+// session.
 // What is not on it is not revoked, so nothing is kept for a token as such.
 type Revocations interface {
 	// Revoke denies id until the last token it stands for has expired. A
@@ -20,3 +21,7 @@ func RevokedTokenID(jti string) string { return "jti:" + jti }
 
 // RevokedGrantID is the id of a grant on the deny list.
 func RevokedGrantID(grantID string) string { return "grant:" + grantID }
+
+// RevokedSessionID is the id of a session on the deny list: of the tokens that
+// end with it, which those with offline_access do not.
+func RevokedSessionID(sessionID string) string { return "sid:" + sessionID }

@@ -69,33 +69,6 @@ func (i *Issuer) ReadAccessToken(ctx context.Context, token string) (*AccessClai
 	}, nil
 }
 
-// Hint is what an ID token says that a client sends back as a hint.
-type Hint struct {
-	Subject   string
-	ClientID  string
-	SessionID string
-}
-
-// ErrBadHint says that an id_token_hint is not an ID token of this issuer.
-var ErrBadHint = errors.New("tokens: id_token_hint is not an ID token of this issuer")
-
-// ReadHint verifies an id_token_hint: an ID token of this issuer, however old
-// (OpenID Connect RP-Initiated Logout 1.0 §4).
-func (i *Issuer) ReadHint(ctx context.Context, token string) (*Hint, error) {
-	j, err := i.verify(ctx, token)
-	if errors.Is(err, oidckit.InvalidToken) {
-		return nil, ErrBadHint
-	}
-	if err != nil {
-		return nil, err
-	}
-	var c idClaims
-	if j.Header.Type != typeIDToken || strictjson.Unmarshal(j.Payload, &c) != nil || c.Issuer != i.URL || c.Subject == "" {
-		return nil, ErrBadHint
-	}
-	return &Hint{Subject: c.Subject, ClientID: c.Audience, SessionID: c.SessionID}, nil
-}
-
 func (i *Issuer) verify(ctx context.Context, token string) (*jose.JWS, error) {
 	j, err := jose.Parse(token)
 	if err != nil {

@@ -1,9 +1,10 @@
 package oidctest
 
 import (
-	"crypto/rand"
+	"crypto"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/oidckit/oidckit"
@@ -38,7 +39,8 @@ type Config struct {
 	Configure func(*provider.Config)
 }
 
-// Server is a running issuer.
+// Server is a running issuer. Its methods are safe for concurrent use, but for
+// those that may fail a test: they are for the goroutine of the test.
 type Server struct {
 	// Issuer is the issuer identifier.
 	Issuer   string
@@ -46,15 +48,27 @@ type Server struct {
 	Stores   opstore.Set
 
 	http *httptest.Server
+	gate *gate
+	// closed ends what waits when the server does.
+	closed chan struct{}
+	config provider.Config
+	// endpoints are named by path; algorithms are those of the issuer.
+	endpoints  map[string]Endpoint
+	algorithms []string
+
+	mu        sync.Mutex
+	seen      []seenRequest
+	faults    []*activeFault
+	strangers map[string]crypto.Signer
 }
 
 // New starts an issuer that ends with the test.
 func New(tb testing.TB, cfg Config) *Server {
 	tb.Helper()
-	s := &Server{}
-	s.http = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.Provider.ServeHTTP(w, r)
-	}))
+	s := &Server{closed: make(chan struct{}), strangers: map[string]crypto.Signer{}}
+	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.gate = &gate{Listener: s.http.Listener}
+	s.http.Listener = s.gate
 	scheme := "http"
 	if cfg.TLS {
 		scheme = "https"
@@ -64,7 +78,8 @@ func New(tb testing.TB, cfg Config) *Server {
 		cfg.Stores = opstore.NewMemory().Open
 	}
 	s.Stores = cfg.Stores(s.Issuer)
-	s.Provider = newProvider(tb, s, cfg)
+	s.Provider = s.newProvider(tb, cfg)
+	s.readMetadata(tb)
 	addUsers(tb, s.Stores, cfg.Users)
 	if cfg.TLS {
 		s.http.StartTLS()
@@ -72,29 +87,35 @@ func New(tb testing.TB, cfg Config) *Server {
 		s.http.Start()
 	}
 	tb.Cleanup(func() {
+		close(s.closed)
+		s.http.CloseClientConnections()
 		s.http.Close()
 		s.Provider.Close()
 	})
 	return s
 }
 
-func newProvider(tb testing.TB, s *Server, cfg Config) *provider.Provider {
+func (s *Server) newProvider(tb testing.TB, cfg Config) *provider.Provider {
 	tb.Helper()
-	key := make([]byte, 32)
-	rand.Read(key)
-	secrets, err := oidckit.NewSecrets(key)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	pc := provider.Config{Issuer: s.Issuer, Secrets: secrets, Stores: s.Stores, Clients: cfg.Clients, Name: "Test issuer"}
+	pc := provider.Config{Issuer: s.Issuer, Secrets: newSecrets(tb), Stores: s.Stores, Clients: cfg.Clients, Name: "Test issuer"}
 	if cfg.Configure != nil {
 		cfg.Configure(&pc)
 	}
+	s.config = pc
 	p, err := provider.New(pc)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return p
+}
+
+func newSecrets(tb testing.TB) oidckit.Secrets {
+	tb.Helper()
+	secrets, err := oidckit.ParseSecrets(oidckit.GenerateSecret())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return secrets
 }
 
 func addUsers(tb testing.TB, set opstore.Set, more []provider.Account) {

@@ -10,8 +10,9 @@
 //	err = t.Verify("ES256", key.Public())
 //
 // A caller names the algorithm it expects; what the header says is never
-// believed by itself (RFC 8725 §3.1). The package has no symmetric
-// algorithms, no "none", no JWE and no JSON serialization, follows no URL and
-// takes no key out of a header, but for ParseProof. It does not read claims
-// and does not choose keys over a network.
+// believed by itself (RFC 8725 §3.1). HMAC is for what a client signs with a
+// secret that it shares with its issuer, and is verified by VerifyHMAC alone.
+// The package has no "none", no JWE and no JSON serialization, follows no URL
+// and takes no key out of a header, but for ParseProof. It does not read
+// claims and does not choose keys over a network.
 package jose

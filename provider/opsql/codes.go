@@ -130,6 +130,10 @@ type authorizationDoc struct {
 	AuthTime  time.Time `json:"auth_time,omitzero"`
 	ACR       string    `json:"acr,omitempty"`
 	AMR       []string  `json:"amr,omitempty"`
+
+	UserinfoClaims []string `json:"userinfo_claims,omitempty"`
+	IDTokenClaims  []string `json:"id_token_claims,omitempty"`
+	ClaimsLocales  []string `json:"claims_locales,omitempty"`
 }
 
 func newAuthorizationDoc(a *opstore.Authorization) authorizationDoc {
@@ -143,6 +147,10 @@ func newAuthorizationDoc(a *opstore.Authorization) authorizationDoc {
 		AuthTime:  a.AuthTime.UTC(),
 		ACR:       a.ACR,
 		AMR:       a.AMR,
+
+		UserinfoClaims: a.UserinfoClaims,
+		IDTokenClaims:  a.IDTokenClaims,
+		ClaimsLocales:  a.ClaimsLocales,
 	}
 }
 
@@ -157,5 +165,9 @@ func (d authorizationDoc) record() opstore.Authorization {
 		AuthTime:  d.AuthTime,
 		ACR:       d.ACR,
 		AMR:       d.AMR,
+
+		UserinfoClaims: d.UserinfoClaims,
+		IDTokenClaims:  d.IDTokenClaims,
+		ClaimsLocales:  d.ClaimsLocales,
 	}
 }

@@ -41,6 +41,13 @@ type Authorization struct {
 	AuthTime time.Time
 	ACR      string
 	AMR      []string
+	// UserinfoClaims and IDTokenClaims are the names of claims that were asked
+	// for one by one (OpenID Connect Core 1.0 §5.5) and granted, for userinfo
+	// and for ID tokens. ClaimsLocales are the languages they are wanted in,
+	// best first (§5.2).
+	UserinfoClaims []string
+	IDTokenClaims  []string
+	ClaimsLocales  []string
 }
 
 // Codes keeps authorization codes.

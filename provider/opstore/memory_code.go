@@ -109,6 +109,9 @@ func packAuthorization(p *memtable.Packer, a *Authorization) {
 	p.Time(a.AuthTime)
 	p.Text(a.ACR)
 	p.Texts(a.AMR)
+	p.Texts(a.UserinfoClaims)
+	p.Texts(a.IDTokenClaims)
+	p.Texts(a.ClaimsLocales)
 }
 
 func unpackAuthorization(u *memtable.Unpacker, a *Authorization) {
@@ -121,4 +124,7 @@ func unpackAuthorization(u *memtable.Unpacker, a *Authorization) {
 	a.AuthTime = u.Time()
 	a.ACR = u.Text()
 	a.AMR = u.Texts()
+	a.UserinfoClaims = u.Texts()
+	a.IDTokenClaims = u.Texts()
+	a.ClaimsLocales = u.Texts()
 }

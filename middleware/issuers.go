@@ -205,7 +205,7 @@ func (o keyOpener) must(p *problems, issuer, tenant string) *keyring {
 
 // open makes a keyring, which calls nobody before it is asked.
 func (o keyOpener) open(issuer, tenant string) (*keyring, error) {
-	if fixed, err := o.source.fixedKeys(); fixed != nil || err != nil {
+	if fixed, err := o.source.fixedKeys(issuer); fixed != nil || err != nil {
 		return &keyring{Source: fixed, issuer: issuer}, err
 	}
 	if o.source.JWKSFile != "" {

@@ -2,9 +2,7 @@ package middleware
 
 import (
 	"context"
-	"crypto"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -140,20 +138,18 @@ func (v *JWTVerifier) verify(ctx context.Context, e *seenToken, clock time.Time)
 	if err := t.checkTenant(ctx, tenant, jws.Payload); err != nil {
 		return issuer, err
 	}
-	e.issuer, e.tenant, e.lifetime, e.kid, e.alg = t, tenant, c.lifetime, jws.Header.KeyID, jws.Header.Algorithm
+	e.issuer, e.tenant, e.lifetime = t, tenant, c.lifetime
+	e.ref = jwks.Ref{KeyID: jws.Header.KeyID, Algorithm: jws.Header.Algorithm, Issuer: issuer}
 	if e.ring, err = t.ring(tenant); err != nil {
 		return issuer, err
 	}
 	if err := c.check(now, t.leeway); err != nil {
-		return issuer, e.ring.untimely(jws, err)
+		return issuer, e.ring.untimely(jws, e.ref, err)
 	}
 	// Read before the key: a change between the two is seen the next time.
 	e.generation.Store(e.ring.Generation(clock))
-	if e.key, err = e.ring.key(ctx, e.kid, e.alg); err != nil {
+	if e.key, err = e.ring.verify(ctx, jws, e.ref); err != nil {
 		return issuer, err
-	}
-	if err := jws.Verify(e.alg, e.key); err != nil {
-		return issuer, errSignature(err)
 	}
 	e.identity = c.identity(issuer, t.audiences, jws.Payload)
 	if err := v.denied.check(e.identity, &e.revision); err != nil {
@@ -162,36 +158,4 @@ func (v *JWTVerifier) verify(ctx context.Context, e *seenToken, clock time.Time)
 	t.used(e.ring)
 	v.seen.add(e, now)
 	return issuer, nil
-}
-
-// untimely is the error for a token outside its lifetime. No key is fetched
-// for it. That it has expired is told of a token whose signature verifies,
-// and of no other.
-func (k *keyring) untimely(jws *jose.JWS, refusal *TokenError) error {
-	key := k.Held(jws.Header.KeyID, jws.Header.Algorithm)
-	if key == nil {
-		refusal.cause = nil
-		refusal.Reason += "; its signature was not checked"
-		return refusal
-	}
-	if err := jws.Verify(jws.Header.Algorithm, key); err != nil {
-		return errSignature(err)
-	}
-	return refusal
-}
-
-func errSignature(cause error) *TokenError {
-	return &TokenError{Claim: "signature", Reason: "does not verify", cause: cause}
-}
-
-// key is Key in the words of a verifier.
-func (k *keyring) key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
-	key, err := k.Key(ctx, kid, alg)
-	if errors.Is(err, jwks.ErrUnknownKey) {
-		return nil, &TokenError{Claim: "kid", Reason: "no key of the issuer's fits " + quote(kid), cause: err}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("keys of %s: %w", k.issuer, err)
-	}
-	return key, nil
 }

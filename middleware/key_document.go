@@ -68,7 +68,7 @@ func (d *keyDocument) sharedMetadata(ctx context.Context) (*oidckit.ProviderMeta
 	issuer := oidckit.Claims(data).Text("issuer")
 	// OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3, with the one segment
 	// left open
-	if t, err := parseTemplate(issuer); err != nil || t.before != d.template.before || t.after != d.template.after {
+	if t, err := parseTemplate(issuer); err != nil || !t.equal(d.template) {
 		return nil, discovery.ErrIssuer
 	}
 	return discovery.Parse(issuer, data)

@@ -24,7 +24,13 @@ const fileLifetime = 10 * time.Second
 // JWKS and PublicKeys, and with none of them, where the issuer's metadata says
 // (OpenID Connect Discovery 1.0 §4, RFC 8414 §3). Keys that are symmetric,
 // private, weak, or not meant for signatures are left out, and so are those
-// that share a kid where a token could mean either.
+// that share a kid where a token could mean either. A key whose JWK has a
+// member issuer, as in sets that the tenants of a provider share, verifies
+// tokens of that issuer alone; a segment in braces in it stands for any.
+//
+// A provider in the same process needs no source of its own: with its
+// LocalTransport in HTTPClient, its metadata and keys are read without the
+// network.
 type KeySource struct {
 	// JWKSURI is where the issuer's JWK set is (RFC 7517 §5). With an issuer
 	// template it may hold the same segment in braces, for a set per tenant;
@@ -87,7 +93,7 @@ func (s *KeySource) validate(p *problems, issuer string) {
 		p.add("Keys", "names more than one source: %s", strings.Join(set, ", "))
 	}
 	s.validateURI(p, issuer)
-	if _, err := s.fixedKeys(); err != nil {
+	if _, err := s.fixedKeys(issuer); err != nil {
 		p.add("Keys."+set[len(set)-1], "%w", err)
 	}
 	if s.SoftLifetime < 0 {
@@ -120,7 +126,7 @@ func (s *KeySource) validateURI(p *problems, issuer string) {
 }
 
 // fixedKeys reads the keys that never change; nil where there are none.
-func (s *KeySource) fixedKeys() (jwks.Source, error) {
+func (s *KeySource) fixedKeys(issuer string) (jwks.Source, error) {
 	if !s.fixed() {
 		return nil, nil
 	}
@@ -144,7 +150,7 @@ func (s *KeySource) fixedKeys() (jwks.Source, error) {
 	case skipped > 0 && s.PublicKeys != nil:
 		return nil, errors.New("holds different keys with the same KeyID")
 	}
-	return jwks.Static(keys), nil
+	return jwks.Static(keys, keyScope(issuer)), nil
 }
 
 // keyring is the keys of one issuer, or of one tenant, and what fetches them.
@@ -167,7 +173,7 @@ func newKeyring(issuer string, s *KeySource, fetch func(context.Context) ([]byte
 	if soft == 0 && s.JWKSFile != "" {
 		soft = fileLifetime
 	}
-	cache, err := jwks.New(jwks.Config{Fetch: fetch, SoftLifetime: soft, HardLifetime: s.HardLifetime, Logger: logger})
+	cache, err := jwks.New(jwks.Config{Fetch: fetch, SoftLifetime: soft, HardLifetime: s.HardLifetime, Scope: keyScope(issuer), Logger: logger})
 	if err != nil {
 		return nil, err
 	}

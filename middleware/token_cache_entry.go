@@ -9,6 +9,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/jose"
+	"github.com/oidckit/oidckit/internal/jwks"
 )
 
 // seenToken is a token whose signature has been verified. All but the atomic
@@ -21,9 +22,9 @@ type seenToken struct {
 	issuer   *trustedIssuer
 	tenant   string
 
-	ring     *keyring
-	kid, alg string
-	key      crypto.PublicKey
+	ring *keyring
+	ref  jwks.Ref
+	key  crypto.PublicKey
 	// generation is that of the keys when key was last known to be among them.
 	generation atomic.Uint64
 	// revision is that of the deny list when the token was last looked for.
@@ -87,7 +88,7 @@ func (e *seenToken) checkKey(ctx context.Context, clock time.Time) (same bool, e
 	if generation != 0 && generation == e.generation.Load() {
 		return true, nil
 	}
-	key, err := e.ring.key(ctx, e.kid, e.alg)
+	key, err := e.ring.key(ctx, e.ref)
 	if err != nil || !jose.SameKey(key, e.key) {
 		return false, err
 	}

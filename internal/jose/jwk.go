@@ -21,6 +21,9 @@ type JWK struct {
 	Algorithm string
 	// Use is use, empty where absent; MarshalJWKS always writes "sig".
 	Use string
+	// Issuer is issuer, which sets that several issuers share have beside a key
+	// that serves some of them; empty where absent. No RFC defines it.
+	Issuer string
 	// Key is a *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey.
 	Key crypto.PublicKey
 }
@@ -41,6 +44,7 @@ type wireJWK struct {
 	Algorithm string `json:"alg,omitempty"`
 	Curve     string `json:"crv,omitempty"`
 	Exponent  string `json:"e,omitempty"`
+	Issuer    string `json:"issuer,omitempty"`
 	KeyID     string `json:"kid,omitempty"`
 	Type      string `json:"kty"`
 	Modulus   string `json:"n,omitempty"`
@@ -90,7 +94,7 @@ func MarshalJWKS(keys []JWK) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.KeyID, w.Algorithm, w.Use = k.KeyID, k.Algorithm, "sig"
+		w.KeyID, w.Algorithm, w.Use, w.Issuer = k.KeyID, k.Algorithm, "sig", k.Issuer
 		set.Keys = append(set.Keys, w)
 	}
 	return json.Marshal(set)

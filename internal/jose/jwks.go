@@ -26,9 +26,9 @@ var (
 // order of the set, and says how many it skipped (RFC 7517 §5): those of an
 // unknown type or curve, symmetric or private ones, those for another use,
 // invalid or weak ones, and all keys that share a kid while an algorithm could
-// take either (which of them was meant cannot be known). A key that is listed
-// twice is taken once. A document that is no strict JSON or no set is an
-// error that wraps ErrKeySet.
+// take either (which of them was meant cannot be known), unless each names
+// another issuer. A key that is listed twice is taken once. A document that is
+// no strict JSON or no set is an error that wraps ErrKeySet.
 func ParseJWKS(data []byte) (keys []JWK, skipped int, err error) {
 	found := false
 	err = strictjson.Object(data, func(name []byte, v strictjson.Value) error {
@@ -69,7 +69,7 @@ func unambiguous(keys []JWK) (kept []JWK, dropped int) {
 		for j := range i {
 			switch a, b := &keys[i], &keys[j]; {
 			case a.KeyID != b.KeyID:
-			case a.Algorithm == b.Algorithm && SameKey(a.Key, b.Key):
+			case a.Algorithm == b.Algorithm && a.Issuer == b.Issuer && SameKey(a.Key, b.Key):
 				repeated[i] = true
 			case a.KeyID != "" && contend(a, b):
 				contended[i], contended[j] = true, true
@@ -88,7 +88,7 @@ func unambiguous(keys []JWK) (kept []JWK, dropped int) {
 }
 
 func contend(a, b *JWK) bool {
-	if SameKey(a.Key, b.Key) {
+	if SameKey(a.Key, b.Key) || a.Issuer != b.Issuer && a.Issuer != "" && b.Issuer != "" {
 		return false
 	}
 	for i := range algorithms {
@@ -170,6 +170,10 @@ func (m *members) member(name []byte, v strictjson.Value) (err error) {
 		m.jwk.Algorithm, err = v.Text()
 	case "use":
 		if m.jwk.Use, err = v.Text(); err == nil && m.jwk.Use == "" {
+			err = errKey
+		}
+	case "issuer":
+		if m.jwk.Issuer, err = v.Text(); err == nil && m.jwk.Issuer == "" {
 			err = errKey
 		}
 	case "key_ops":

@@ -51,6 +51,7 @@ func TestSetsRoundTrip(t *testing.T) {
 		in = append(in, JWK{KeyID: "k-" + alg, Algorithm: alg, Use: "sig", Key: testKey(t, alg, "").Public()})
 	}
 	in = append(in, JWK{Use: "sig", Key: testKey(t, "ES256", "").Public()})
+	in = append(in, JWK{KeyID: "k", Use: "sig", Issuer: "https://issuer.example/{tenant}", Key: testKey(t, "ES256", "").Public()})
 	raw, err := MarshalJWKS(in)
 	if err != nil {
 		t.Fatal(err)
@@ -143,6 +144,8 @@ func TestParseJWKSSkips(t *testing.T) {
 		"alg is none":                          with(r, "alg", "none"),
 		"alg is a number":                      with(r, "alg", 256),
 		"kid is a number":                      with(r, "kid", 1),
+		"issuer is empty":                      with(r, "issuer", ""),
+		"issuer is a list":                     with(r, "issuer", []string{"https://issuer.example"}),
 		"ATK-021 point not on curve":           with(e, "y", x),
 		"ATK-021 point at zero":                {"kty": "EC", "crv": "P-256", "x": size(32), "y": size(32)},
 		"ATK-021 x is short":                   with(e, "x", size(31)),
@@ -224,10 +227,18 @@ func TestParseJWKSSharedKeyIDs(t *testing.T) {
 		}
 		return out
 	}
+	of := func(issuer string, key object) object {
+		key["issuer"] = issuer
+		return key
+	}
 	for name, row := range map[string]struct {
 		keys          []object
 		kept, skipped int
 	}{
+		"ATK-013 of two issuers":                 {[]object{of("a", kid(r1, "1", "")), of("b", kid(r2, "1", ""))}, 2, 0},
+		"ATK-013 of one issuer":                  {[]object{of("a", kid(r1, "1", "")), of("a", kid(r2, "1", ""))}, 0, 2},
+		"ATK-013 of one issuer and of all":       {[]object{of("a", kid(r1, "1", "")), kid(r2, "1", "")}, 0, 2},
+		"one key for two issuers":                {[]object{of("a", kid(r1, "1", "")), of("b", kid(r1, "1", ""))}, 2, 0},
 		"ATK-013 RSA and EC":                     {[]object{kid(r1, "1", ""), kid(e1, "1", "")}, 2, 0},
 		"ATK-013 two curves":                     {[]object{kid(e1, "1", ""), kid(e2, "1", "")}, 2, 0},
 		"ATK-013 RSA and RSA, attacker first":    {[]object{kid(r2, "1", ""), kid(r1, "1", "")}, 0, 2},

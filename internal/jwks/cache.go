@@ -21,15 +21,36 @@ var (
 	ErrUnavailable = errors.New("jwks: keys are unavailable")
 )
 
+// Ref is which key a token means.
+type Ref struct {
+	// KeyID is the token's kid, empty where it has none.
+	KeyID string
+	// Algorithm is the one that the caller has settled on.
+	Algorithm string
+	// Issuer is the token's issuer, where a key may be for the tokens of some
+	// issuers alone; see Scope.
+	Issuer string
+}
+
+// Scope says whose tokens a key verifies whose JWK names an issuer: those of
+// the issuer that it returns, or with "" those of all that share the set. It
+// returns false for a key that serves none of them.
+type Scope func(issuer string) (scope string, ok bool)
+
 // Source gives public keys for verification. It is safe for concurrent use.
 type Source interface {
-	// Key returns the key for a token's kid (empty where it has none) and for
-	// the algorithm the caller has settled on. Errors wrap ErrUnknownKey or
+	// Find returns the key for a token. Errors wrap ErrUnknownKey or
 	// ErrUnavailable.
+	Find(ctx context.Context, r Ref) (crypto.PublicKey, error)
+	// Key is Find where all keys are for the same issuer.
 	Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error)
-	// Held is Key without waiting for anything: nil where the key is not at
+	// Renew returns the key that has taken the place of tried, the one that
+	// Find gave and with which the token does not verify. Where the token has a
+	// kid there is none. Errors are as those of Find.
+	Renew(ctx context.Context, r Ref, tried crypto.PublicKey) (crypto.PublicKey, error)
+	// Held is Find without waiting for anything: nil where the key is not at
 	// hand.
-	Held(kid, alg string) crypto.PublicKey
+	Held(r Ref) crypto.PublicKey
 	// Generation changes with every change of the keys and not with a refresh
 	// that brings the same ones. It is 0 while Key has to be asked: before the
 	// first keys, and when those held are due for a refresh. The caller has
@@ -52,13 +73,21 @@ const (
 	lookupWait = time.Second
 	// maxWaiting bounds the requests that wait with a kid nobody knows.
 	maxWaiting = 256
-	// unknownInterval is the least time between fetches for unknown kids.
+	// unknownInterval is the least time between fetches for unknown kids. Until
+	// the next one is allowed, what the last did not bring is unknown without
+	// asking, whatever the kid. No single kid is remembered for longer: who
+	// guesses an issuer's next one could keep it from being found.
 	unknownInterval = time.Second
-	// fruitlessWait is for how long nobody waits with an unknown kid after a
-	// fetch for one that brought nothing new: strangers are at it, and a key
+	// quickAnswer is how long a fetch for an unknown kid may have taken for
+	// requests to wait for the next one though it brought nothing. It is more
+	// than a healthy source needs, so that a rotation after a stray kid refuses
+	// nobody, and little of unknownInterval, so that who invents kids cannot
+	// have maxWaiting requests held all the time.
+	quickAnswer = 200 * time.Millisecond
+	// quietWait is for how long nobody waits after one that took longer: a key
 	// that does come is taken as soon as it is there.
-	fruitlessWait = 30 * time.Second
-	maxBackoff    = 16 * time.Second
+	quietWait  = 30 * time.Second
+	maxBackoff = 16 * time.Second
 )
 
 // Config is how a Cache gets its keys and for how long it trusts them.
@@ -74,6 +103,9 @@ type Config struct {
 	// HardLifetime is how long keys serve while the issuer cannot be reached.
 	// Default 24 hours.
 	HardLifetime time.Duration
+	// Scope judges keys that name an issuer. Nil means that every key serves
+	// all who ask.
+	Scope Scope
 	// Logger receives failures and changes of the keys. Silent by default.
 	Logger zerolog.Logger
 }
@@ -123,10 +155,9 @@ type Cache struct {
 	// unknownAt is when a fetch for an unknown kid was last started: a budget
 	// of its own, so that such kids never delay a fetch that is due.
 	unknownAt time.Time
-	// fruitlessAt is when a fetch for an unknown kid last brought nothing new.
-	fruitlessAt time.Time
-	waiting     int
-	absent      absences
+	// quietUntil is when requests may wait again for a fetch for an unknown kid.
+	quietUntil time.Time
+	waiting    int
 }
 
 // snapshot is a key set as of its last successful fetch.
@@ -141,27 +172,43 @@ func New(config Config) (*Cache, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	c := &Cache{config: config, started: time.Now(), absent: newAbsences()}
+	c := &Cache{config: config, started: time.Now()}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
 
-// Key implements Source. While the keys are fresh it neither locks nor
+// Find implements Source. While the keys are fresh it neither locks nor
 // allocates for a key that is known. It waits only for keys that it has not
 // got: at most 5 seconds for the first ones, at most one for others.
-func (c *Cache) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
+func (c *Cache) Find(ctx context.Context, r Ref) (crypto.PublicKey, error) {
 	if s := c.current.Load(); s != nil && int64(time.Since(c.started)) < c.due.Load() {
-		if key := s.answers[ref{kid, alg}]; key != nil {
+		if key := s.find(r); key != nil {
 			return key, nil
 		}
 	}
-	return c.lookup(ctx, ref{kid, alg})
+	return c.lookup(ctx, wanted{Ref: r})
+}
+
+// Key implements Source.
+func (c *Cache) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
+	return c.Find(ctx, Ref{KeyID: kid, Algorithm: alg})
+}
+
+// Renew implements Source. It costs the issuer what an unknown kid does, and
+// the same fetch a second serves both. An issuer that puts a key in the place
+// of another under the same kid has to wait for a refresh: whoever makes up a
+// signature knows the kid.
+func (c *Cache) Renew(ctx context.Context, r Ref, tried crypto.PublicKey) (crypto.PublicKey, error) {
+	if r.KeyID != "" {
+		return nil, ErrUnknownKey
+	}
+	return c.lookup(ctx, wanted{Ref: r, tried: tried})
 }
 
 // Held implements Source.
-func (c *Cache) Held(kid, alg string) crypto.PublicKey {
+func (c *Cache) Held(r Ref) crypto.PublicKey {
 	if s := c.usable(time.Now()); s != nil {
-		return s.answers[ref{kid, alg}]
+		return s.find(r)
 	}
 	return nil
 }

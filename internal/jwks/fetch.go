@@ -16,9 +16,8 @@ type fetch struct {
 	err  error
 	// slow is set, under Cache.mu, once somebody has waited in vain.
 	slow bool
-	// unknown says, under Cache.mu, that it is for an unknown kid, and kid which.
+	// unknown says, under Cache.mu, that it is for an unknown kid.
 	unknown bool
-	kid     string
 }
 
 var (
@@ -58,7 +57,7 @@ func (c *Cache) run(f *fetch) {
 		f.err = err
 		c.failed(err)
 	} else {
-		c.conclude(f, c.publish(set, asked))
+		c.conclude(f, c.publish(set, asked), time.Since(asked))
 	}
 	after := report{snapshot: c.current.Load(), failures: c.failures}
 	closed := c.closed
@@ -70,17 +69,14 @@ func (c *Cache) run(f *fetch) {
 	}
 }
 
-// conclude notes what a fetch for an unknown kid did not bring. Its caller
-// holds mu.
-func (c *Cache) conclude(f *fetch, changed bool) {
-	now := time.Now()
-	if changed {
-		c.fruitlessAt = time.Time{}
-	} else if f.unknown {
-		c.fruitlessAt = now
-	}
-	if f.unknown && !c.current.Load().kids[f.kid] {
-		c.absent.add(f.kid, now)
+// conclude notes whether requests are to wait for the next fetch for an
+// unknown kid. Its caller holds mu.
+func (c *Cache) conclude(f *fetch, changed bool, took time.Duration) {
+	switch {
+	case changed || took <= quickAnswer:
+		c.quietUntil = time.Time{}
+	case f.unknown:
+		c.quietUntil = time.Now().Add(quietWait)
 	}
 }
 
@@ -97,7 +93,7 @@ func (c *Cache) load(ctx context.Context) (*keySet, int, error) {
 	if s := c.current.Load(); s != nil {
 		previous = s.keySet
 	}
-	set, unfit, err := newKeySet(keys, previous)
+	set, unfit, err := newKeySet(keys, previous, c.config.Scope)
 	return set, bad + unfit, err
 }
 

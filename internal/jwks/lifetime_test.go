@@ -3,12 +3,9 @@ package jwks
 import (
 	"context"
 	"errors"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/oidckit/oidckit/internal/jose"
 )
 
 const (
@@ -241,183 +238,6 @@ func TestUnchangedKeysKeepTheirIdentity(t *testing.T) {
 	})
 }
 
-func TestUnknownKeyIDs(t *testing.T) {
-	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		wantKey(t, c, "a")
-		// the budget is apart from the cold fetch: a rotation right after the
-		// start is seen (FLT-10)
-		i.publish(t, es256(t, "a"), es256(t, "b"))
-		wantKey(t, c, "b")
-		i.wantFetched(t, 2)
-
-		// ATK-011: a flood costs one fetch a second, and waits for none
-		begin, before := time.Now(), i.fetched()
-		for n := range 1000 {
-			wantErr(t, c, "bogus-"+strconv.Itoa(n), ErrUnknownKey)
-			time.Sleep(10 * time.Millisecond)
-		}
-		seconds := int(time.Since(begin) / time.Second)
-		if n := i.fetched() - before; n > seconds+1 {
-			t.Errorf("%d fetches in %d seconds", n, seconds)
-		}
-		// a known kid under another algorithm costs none
-		before = i.fetched()
-		time.Sleep(2 * time.Second)
-		for _, alg := range []string{"RS256", "ES384", "HS256", "none", ""} {
-			if _, err := c.Key(t.Context(), "a", alg); !errors.Is(err, ErrUnknownKey) {
-				t.Errorf("%s: %v", alg, err)
-			}
-		}
-		i.wantFetched(t, before)
-	})
-}
-
-func TestRepeatedUnknownKeyIDBacksOff(t *testing.T) {
-	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		wantKey(t, c, "a")
-		for range 120 * 4 {
-			wantErr(t, c, "b", ErrUnknownKey)
-			time.Sleep(250 * time.Millisecond)
-		}
-		// after 1, 2, 4, … 32 seconds, and once for the soft lifetime at most
-		if n := i.fetched(); n < 6 || n > 10 {
-			t.Errorf("%d fetches in two minutes for one kid", n)
-		}
-		i.publish(t, es256(t, "a"), es256(t, "b"))
-		// another kid's fetch brings it: the negative entry must not hide it
-		wantErr(t, c, "other", ErrUnknownKey)
-		synctest.Wait()
-		wantKey(t, c, "b")
-	})
-}
-
-// For a while after a fetch that brought nothing nobody waits, whatever the
-// kid, and fetches go on behind the requests.
-func TestNobodyWaitsAfterAFruitlessFetch(t *testing.T) {
-	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		wantKey(t, c, "a")
-		const answers = 400 * time.Millisecond
-		i.slow(answers)
-		begin := time.Now()
-		wantErr(t, c, "bogus", ErrUnknownKey)
-		if d := time.Since(begin); d != answers {
-			t.Errorf("the first one waited %v", d)
-		}
-		before := i.fetched()
-		begin = time.Now()
-		for n := range 1000 {
-			asked := time.Now()
-			wantErr(t, c, "bogus-"+strconv.Itoa(n), ErrUnknownKey)
-			if d := time.Since(asked); d != 0 {
-				t.Fatalf("the %dth waited %v", n, d)
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		if n, most := i.fetched()-before, int(time.Since(begin)/time.Second); n > most || n < most/2 {
-			t.Errorf("%d fetches in %d seconds", n, most)
-		}
-		// a key that does come ends it
-		i.publish(t, es256(t, "a"), es256(t, "b"))
-		for {
-			if _, err := c.Key(t.Context(), "b", "ES256"); err == nil {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		i.slow(answers)
-		time.Sleep(2 * time.Second)
-		asked := time.Now()
-		wantErr(t, c, "bogus again", ErrUnknownKey)
-		if d := time.Since(asked); d != answers {
-			t.Errorf("waited %v", d)
-		}
-		// and so does time
-		time.Sleep(fruitlessWait)
-		i.publish(t, es256(t, "a"), es256(t, "b"), es256(t, "c"))
-		i.slow(answers)
-		wantKey(t, c, "c")
-	})
-}
-
-func TestRotationInTheMiddleOfAFlood(t *testing.T) {
-	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		wantKey(t, c, "a")
-		const answers = 200 * time.Millisecond
-		i.slow(answers)
-		stop := make(chan struct{})
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					return
-				case <-time.After(5 * time.Millisecond):
-					go c.Key(context.Background(), "bogus-"+strconv.Itoa(n), "ES256")
-				}
-			}
-		}()
-		time.Sleep(3*time.Second + 123*time.Millisecond)
-		i.publish(t, es256(t, "a"), es256(t, "b"))
-		i.slow(answers)
-		rotated := time.Now()
-		for {
-			if _, err := c.Key(t.Context(), "b", "ES256"); err == nil {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		if d := time.Since(rotated); d > time.Second+2*answers {
-			t.Errorf("accepted after %v", d)
-		}
-		close(stop)
-		<-done
-		time.Sleep(time.Second)
-	})
-}
-
-func TestAFetchThatRanBeforeIsNoAnswer(t *testing.T) {
-	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		wantKey(t, c, "a")
-		i.slow(300 * time.Millisecond)
-		time.Sleep(c.refreshAge())
-		wantKey(t, c, "a")
-		time.Sleep(100 * time.Millisecond)
-		i.wantFetched(t, 2)
-		// the running fetch has the old set; the new key must still be found
-		i.publish(t, es256(t, "a"), es256(t, "b"))
-		wantKey(t, c, "b")
-		i.wantFetched(t, 3)
-	})
-}
-
-func TestUnknownKeyIDWhileTheSourceFails(t *testing.T) {
-	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		// FLT-02
-		wantKey(t, c, "a")
-		i.fail(errDown)
-		wantErr(t, c, "b", ErrUnavailable)
-		begin := time.Now()
-		for range 300 {
-			wantErr(t, c, "b", ErrUnavailable)
-			wantKey(t, c, "a")
-			time.Sleep(100 * time.Millisecond)
-		}
-		if d := time.Since(begin); d > 31*time.Second {
-			t.Errorf("requests waited on a failing source: %v", d)
-		}
-		if n := i.fetched(); n > 7 {
-			t.Errorf("%d fetches in 30 seconds of failure", n)
-		}
-		i.publish(t, es256(t, "a"), es256(t, "b"))
-		time.Sleep(maxBackoff)
-		c.Key(t.Context(), "b", "ES256")
-		synctest.Wait()
-		wantKey(t, c, "b")
-		wantErr(t, c, "bogus", ErrUnknownKey)
-	})
-}
-
 func TestKeysInHandAreServedWithoutALock(t *testing.T) {
 	lockless := func(t *testing.T, c *Cache) {
 		t.Helper()
@@ -446,30 +266,6 @@ func TestKeysInHandAreServedWithoutALock(t *testing.T) {
 		c.Close()
 		time.Sleep(2 * soft)
 		lockless(t, c) // after Close
-	})
-}
-
-func TestUnknownKeyIDOnASlowSource(t *testing.T) {
-	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		wantKey(t, c, "a")
-		i.slow(5 * time.Second)
-		begin := time.Now()
-		wantErr(t, c, "b", ErrUnavailable)
-		if d := time.Since(begin); d != lookupWait {
-			t.Errorf("waited %v", d)
-		}
-		// more than may wait are told so at once
-		for range maxWaiting {
-			go c.Key(context.Background(), "b", "ES256")
-		}
-		synctest.Wait()
-		begin = time.Now()
-		wantErr(t, c, "b", ErrUnavailable)
-		if d := time.Since(begin); d != 0 {
-			t.Errorf("waited %v in a full queue", d)
-		}
-		i.wantFetched(t, 2)
-		time.Sleep(10 * time.Second)
 	})
 }
 
@@ -535,16 +331,5 @@ func TestClose(t *testing.T) {
 			t.Errorf("Warm after Close: %v", err)
 		}
 		i.wantFetched(t, before)
-	})
-}
-
-func TestSingleKeyWithoutKeyID(t *testing.T) {
-	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		i.publish(t, jose.JWK{Key: publicKey(t, "ES256", "a")})
-		key, err := c.Key(t.Context(), "", "ES256")
-		if err != nil || !jose.SameKey(key, publicKey(t, "ES256", "a")) {
-			t.Fatalf("%v, %v", key, err)
-		}
-		wantErr(t, c, "a", ErrUnknownKey)
 	})
 }

@@ -6,25 +6,42 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/oidckit/oidckit/internal/jose"
 )
 
-// lookup is Key for all but the common case: no keys yet, keys that are due
-// for a refresh, or a kid that is not among them.
-func (c *Cache) lookup(ctx context.Context, r ref) (crypto.PublicKey, error) {
+// wanted is the key that a request looks for: any but tried, where one was
+// tried in vain.
+type wanted struct {
+	Ref
+	tried crypto.PublicKey
+}
+
+func (w *wanted) in(s *snapshot) crypto.PublicKey {
+	key := s.find(w.Ref)
+	if w.tried != nil && jose.SameKey(key, w.tried) {
+		return nil
+	}
+	return key
+}
+
+// lookup is Find for all but the common case: no keys yet, keys that are due
+// for a refresh, or a key that is not among them.
+func (c *Cache) lookup(ctx context.Context, w wanted) (crypto.PublicKey, error) {
 	now := time.Now()
 	c.mu.Lock()
 	s := c.usable(now)
 	if s == nil {
-		return c.lookupCold(ctx, r, now)
+		return c.lookupCold(ctx, w, now)
 	}
-	key := s.answers[r]
+	key := w.in(s)
 	age := now.Sub(s.fetched)
 	if age < c.refreshAge() {
 		if key != nil {
 			c.mu.Unlock()
 			return key, nil
 		}
-		return c.lookupUnknown(ctx, r, s, now)
+		return c.lookupUnknown(ctx, w, s, now)
 	}
 
 	f := c.running
@@ -32,12 +49,12 @@ func (c *Cache) lookup(ctx context.Context, r ref) (crypto.PublicKey, error) {
 		f = c.startUnlessFailing(now)
 	}
 	if key == nil {
-		return c.lookupUnknown(ctx, r, s, now)
+		return c.lookupUnknown(ctx, w, s, now)
 	}
 	// Nobody asked in the last fifth of the soft lifetime, so nothing was
 	// refreshed behind a request, and a key withdrawn meanwhile must not pass.
 	if age >= c.config.SoftLifetime && f != nil && c.failures == 0 && !f.slow {
-		return c.lookupStale(ctx, r, key, f)
+		return c.lookupStale(ctx, w, key, f)
 	}
 	switch {
 	case age < c.config.SoftLifetime && c.failures == 0:
@@ -60,7 +77,7 @@ func later(a, b time.Time) time.Time {
 
 // lookupCold has no keys to answer from. Its caller holds mu. While the source
 // fails only the request that tries it again waits.
-func (c *Cache) lookupCold(ctx context.Context, r ref, now time.Time) (crypto.PublicKey, error) {
+func (c *Cache) lookupCold(ctx context.Context, w wanted, now time.Time) (crypto.PublicKey, error) {
 	f := c.running
 	joined := f != nil
 	if f == nil {
@@ -74,7 +91,7 @@ func (c *Cache) lookupCold(ctx context.Context, r ref, now time.Time) (crypto.Pu
 	if err := wait(ctx, f, coldWait); err != nil {
 		return nil, unavailable(err)
 	}
-	if key := c.current.Load().answers[r]; key != nil {
+	if key := w.in(c.current.Load()); key != nil {
 		return key, nil
 	}
 	return nil, ErrUnknownKey
@@ -82,10 +99,10 @@ func (c *Cache) lookupCold(ctx context.Context, r ref, now time.Time) (crypto.Pu
 
 // lookupStale waits for the refresh and falls back on the key that is held.
 // Its caller holds mu.
-func (c *Cache) lookupStale(ctx context.Context, r ref, held crypto.PublicKey, f *fetch) (crypto.PublicKey, error) {
+func (c *Cache) lookupStale(ctx context.Context, w wanted, held crypto.PublicKey, f *fetch) (crypto.PublicKey, error) {
 	c.mu.Unlock()
 	if err := wait(ctx, f, lookupWait); err == nil {
-		if key := c.current.Load().answers[r]; key != nil {
+		if key := w.in(c.current.Load()); key != nil {
 			return key, nil
 		}
 		return nil, ErrUnknownKey
@@ -103,15 +120,16 @@ func (c *Cache) lookupStale(ctx context.Context, r ref, held crypto.PublicKey, f
 // It waits for a fetch that is running or that it may start, never for leave
 // to start one. A fetch that was running before may have been answered before
 // the key was published, so after that one it tries once more.
-func (c *Cache) lookupUnknown(ctx context.Context, r ref, s *snapshot, now time.Time) (crypto.PublicKey, error) {
-	// a kid that the issuer has, for another algorithm, is no reason to ask it
-	if s.kids[r.kid] {
+func (c *Cache) lookupUnknown(ctx context.Context, w wanted, s *snapshot, now time.Time) (crypto.PublicKey, error) {
+	// a kid that the issuer has, for another algorithm, is no reason to ask it;
+	// without a kid, no key that is held says that there is no other
+	if w.KeyID != "" && s.known(w.Ref) {
 		c.mu.Unlock()
 		return nil, ErrUnknownKey
 	}
 	deadline := now.Add(lookupWait)
 	for {
-		f, joined, err := c.fetchFor(r.kid, now)
+		f, joined, err := c.fetchFor(now)
 		if err != nil {
 			c.mu.Unlock()
 			return nil, err
@@ -125,7 +143,7 @@ func (c *Cache) lookupUnknown(ctx context.Context, r ref, s *snapshot, now time.
 			c.mu.Unlock()
 			return nil, unavailable(err)
 		}
-		if key := c.current.Load().answers[r]; key != nil {
+		if key := w.in(c.current.Load()); key != nil {
 			c.mu.Unlock()
 			return key, nil
 		}
@@ -138,33 +156,32 @@ func (c *Cache) lookupUnknown(ctx context.Context, r ref, s *snapshot, now time.
 }
 
 // fetchFor returns a fetch that may bring an unknown kid, or the answer where
-// there is none to wait for. Its caller holds mu.
-func (c *Cache) fetchFor(kid string, now time.Time) (f *fetch, joined bool, err error) {
+// there is none to wait for: that the kid is unknown, in the second for which
+// a fetch has told, and else that this cannot be known. Its caller holds mu.
+func (c *Cache) fetchFor(now time.Time) (f *fetch, joined bool, err error) {
 	failing := c.failures > 0
-	refusal := ErrUnknownKey
-	if failing {
-		refusal = unavailable(c.lastErr)
-	}
-	if c.absent.has(kid, now) {
-		return nil, false, refusal
-	}
 	f, joined = c.running, c.running != nil
 	if f == nil {
-		if now.Sub(c.unknownAt) < unknownInterval {
-			return nil, false, refusal
+		spent := now.Sub(c.unknownAt) < unknownInterval
+		if spent && !failing {
+			return nil, false, ErrUnknownKey
 		}
-		if f = c.startUnlessFailing(now); f == nil {
+		if !spent {
+			f = c.startUnlessFailing(now)
+		}
+		if f == nil {
 			return nil, false, unavailable(c.lastErr)
 		}
-		c.unknownAt = now
-		f.unknown, f.kid = true, kid
+		c.unknownAt, f.unknown = now, true
 	}
-	// nobody waits on a source that has just failed or had nothing to tell, and
-	// few on one that is slow
-	if failing || !c.fruitlessAt.IsZero() && now.Sub(c.fruitlessAt) < fruitlessWait {
-		return nil, false, refusal
-	}
-	if c.waiting >= maxWaiting {
+	// nobody waits on a source that has just failed, or took its time to tell
+	// nothing new, and few on one that is slow
+	switch {
+	case failing:
+		return nil, false, unavailable(c.lastErr)
+	case now.Before(c.quietUntil):
+		return nil, false, unavailable(errSlow)
+	case c.waiting >= maxWaiting:
 		return nil, false, unavailable(nil)
 	}
 	return f, joined, nil

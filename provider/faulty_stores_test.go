@@ -37,6 +37,7 @@ func (f *faults) open(issuer string) opstore.Set {
 	return opstore.Set{
 		Codes: faultyCodes{f}, Grants: faultyGrants{f}, Sessions: faultySessions{f}, Interactions: faultyInteractions{f},
 		Consents: faultyConsents{f}, Keys: faultyKeys{f}, Users: faultyUsers{f}, Revocations: faultyRevocations{f}, Replay: faultyReplay{f},
+		Deliveries: faultyDeliveries{f},
 	}
 }
 
@@ -135,6 +136,10 @@ func (s faultyGrants) RevokeGrants(ctx context.Context, sel opstore.GrantSelecto
 	return one(s.f, "RevokeGrants", func() ([]string, error) { return s.f.set.Grants.RevokeGrants(ctx, sel, until) })
 }
 
+func (s faultyGrants) ListGrants(ctx context.Context, sel opstore.GrantSelector, after string, limit int) ([]opstore.Grant, error) {
+	return one(s.f, "ListGrants", func() ([]opstore.Grant, error) { return s.f.set.Grants.ListGrants(ctx, sel, after, limit) })
+}
+
 type faultySessions struct{ f *faults }
 
 func (s faultySessions) CreateSession(ctx context.Context, v *opstore.Session) error {
@@ -151,6 +156,10 @@ func (s faultySessions) UpdateSession(ctx context.Context, v *opstore.Session) e
 
 func (s faultySessions) EndSessions(ctx context.Context, sel opstore.SessionSelector) ([]opstore.Session, error) {
 	return one(s.f, "EndSessions", func() ([]opstore.Session, error) { return s.f.set.Sessions.EndSessions(ctx, sel) })
+}
+
+func (s faultySessions) ListSessions(ctx context.Context, sel opstore.SessionSelector, after string, limit int) ([]opstore.Session, error) {
+	return one(s.f, "ListSessions", func() ([]opstore.Session, error) { return s.f.set.Sessions.ListSessions(ctx, sel, after, limit) })
 }
 
 type faultyInteractions struct{ f *faults }
@@ -179,6 +188,30 @@ func (s faultyConsents) Consent(ctx context.Context, sub, client string) (*opsto
 
 func (s faultyConsents) DeleteConsent(ctx context.Context, sub, client string) error {
 	return none(s.f, "DeleteConsent", func() error { return s.f.set.Consents.DeleteConsent(ctx, sub, client) })
+}
+
+func (s faultyConsents) ListConsents(ctx context.Context, sub, after string, limit int) ([]opstore.Consent, error) {
+	return one(s.f, "ListConsents", func() ([]opstore.Consent, error) { return s.f.set.Consents.ListConsents(ctx, sub, after, limit) })
+}
+
+type faultyDeliveries struct{ f *faults }
+
+func (s faultyDeliveries) CreateDeliveries(ctx context.Context, all []opstore.Delivery) error {
+	return none(s.f, "CreateDeliveries", func() error { return s.f.set.Deliveries.CreateDeliveries(ctx, all) })
+}
+
+func (s faultyDeliveries) ClaimDeliveries(ctx context.Context, limit int, hideUntil time.Time) ([]opstore.Delivery, error) {
+	return one(s.f, "ClaimDeliveries", func() ([]opstore.Delivery, error) {
+		return s.f.set.Deliveries.ClaimDeliveries(ctx, limit, hideUntil)
+	})
+}
+
+func (s faultyDeliveries) RetryDelivery(ctx context.Context, id string, next time.Time) error {
+	return none(s.f, "RetryDelivery", func() error { return s.f.set.Deliveries.RetryDelivery(ctx, id, next) })
+}
+
+func (s faultyDeliveries) DeleteDelivery(ctx context.Context, id string) error {
+	return none(s.f, "DeleteDelivery", func() error { return s.f.set.Deliveries.DeleteDelivery(ctx, id) })
 }
 
 type faultyKeys struct{ f *faults }

@@ -19,7 +19,7 @@ const (
 )
 
 func (s consents) PutConsent(ctx context.Context, c *opstore.Consent) error {
-	doc, err := sqldb.Pack(consentFormat, consentDoc{c.Subject, c.ClientID, c.Scope, c.Resource, c.GrantedAt.UTC(), c.ExpiresAt.UTC()})
+	doc, err := sqldb.Pack(consentFormat, consentDoc{c.Subject, c.ClientID, c.Scope, c.Resource, c.Claims, c.GrantedAt.UTC(), c.ExpiresAt.UTC()})
 	if err != nil {
 		return wrap("put consent", err)
 	}
@@ -39,6 +39,10 @@ func (s consents) Consent(ctx context.Context, subject, clientID string) (*opsto
 	if !found {
 		return nil, oidckit.ErrNotFound
 	}
+	return s.read(doc)
+}
+
+func (s consents) read(doc string) (*opstore.Consent, error) {
 	var d consentDoc
 	if err := s.unpack(tableConsent, doc, consentFormat, &d); err != nil {
 		return nil, err
@@ -48,6 +52,7 @@ func (s consents) Consent(ctx context.Context, subject, clientID string) (*opsto
 		ClientID:  d.ClientID,
 		Scope:     d.Scope,
 		Resource:  d.Resource,
+		Claims:    d.Claims,
 		GrantedAt: d.GrantedAt,
 		ExpiresAt: d.ExpiresAt,
 	}, nil
@@ -65,6 +70,7 @@ type consentDoc struct {
 	ClientID  string    `json:"client_id"`
 	Scope     []string  `json:"scope,omitempty"`
 	Resource  []string  `json:"resource,omitempty"`
+	Claims    []string  `json:"claims,omitempty"`
 	GrantedAt time.Time `json:"granted_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 }

@@ -112,28 +112,40 @@ func (s sessions) EndSessions(ctx context.Context, sel opstore.SessionSelector) 
 	if sel == (opstore.SessionSelector{}) {
 		return nil, ctx.Err()
 	}
-	query, args := endSessions, []any{s.issuer, sqldb.Now()}
+	match, args := sessionConditions(sel)
+	args = append([]any{s.issuer, sqldb.Now()}, args...)
+	rows, err := sqldb.All(ctx, s.db, endSessions+match+" RETURNING version, doc", scanSession, args...)
+	if err != nil {
+		return nil, wrap("end sessions", err)
+	}
+	return s.readAll(rows), nil
+}
+
+func sessionConditions(sel opstore.SessionSelector) (text string, args []any) {
 	for _, c := range []struct{ column, value string }{
 		{"id", sel.ID},
 		{"subject", sel.Subject},
 		{"identity_provider", sel.IdentityProvider},
 	} {
 		if c.value != "" {
-			query += " AND " + c.column + " = ?"
+			text += " AND " + c.column + " = ?"
 			args = append(args, sqldb.Key(c.value))
 		}
 	}
-	type ended struct {
-		version int64
-		doc     string
-	}
-	rows, err := sqldb.All(ctx, s.db, query+" RETURNING version, doc", func(row sqldb.Row) (e ended, err error) {
-		err = row.Scan(&e.version, &e.doc)
-		return e, err
-	}, args...)
-	if err != nil {
-		return nil, wrap("end sessions", err)
-	}
+	return text, args
+}
+
+type sessionRow struct {
+	version int64
+	doc     string
+}
+
+func scanSession(row sqldb.Row) (s sessionRow, err error) {
+	err = row.Scan(&s.version, &s.doc)
+	return s, err
+}
+
+func (s sessions) readAll(rows []sessionRow) []opstore.Session {
 	var all []opstore.Session
 	for _, row := range rows {
 		// One that cannot be read has ended all the same.
@@ -141,7 +153,7 @@ func (s sessions) EndSessions(ctx context.Context, sel opstore.SessionSelector) 
 			all = append(all, *session)
 		}
 	}
-	return all, nil
+	return all
 }
 
 func (s sessions) read(version int64, doc string) (*opstore.Session, error) {

@@ -106,6 +106,9 @@ func (s *Store) Open(issuer string) opstore.Set {
 		Users:        users{r},
 		Revocations:  revocations{r},
 		Replay:       sqldb.NewReplay(s.db, tableReplay, issuer),
+
+		Registrations: registrations{r},
+		Deliveries:   deliveries{r},
 	}
 }
 

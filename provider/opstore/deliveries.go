@@ -30,8 +30,9 @@ type Deliveries interface {
 	// is taken.
 	CreateDeliveries(ctx context.Context, d []Delivery) error
 	// ClaimDeliveries returns up to limit that are due, and hides them from
-	// other calls until the given time: of calls that race for one delivery
-	// exactly one gets it.
+	// other calls until the given time, which becomes their NextAt: of calls that
+	// race for one delivery exactly one gets it. One that has expired is not
+	// returned any more.
 	ClaimDeliveries(ctx context.Context, limit int, hideUntil time.Time) ([]Delivery, error)
 	// RetryDelivery counts a failed attempt and says when the next one is due.
 	// What is not there is no error.

@@ -37,7 +37,7 @@ type RefreshToken struct {
 	SealedSuccessor []byte
 }
 
-// GrantSelector names the grants to revoke: those that match every field that
+// GrantSelector names grants: those that match every field that
 // is set. The zero value matches none.
 type GrantSelector struct {
 	ID        string
@@ -65,6 +65,9 @@ type Grants interface {
 	// spent nothing, where the successor's hash is taken. The successor belongs
 	// to the token's grant, whatever its GrantID says.
 	RotateRefreshToken(ctx context.Context, hash oidckit.TokenHash, successor *RefreshToken, sealed []byte, at time.Time) error
+	// ListGrants returns up to limit live grants that match, in an order that
+	// does not change, from the one after this ID on; "" begins.
+	ListGrants(ctx context.Context, sel GrantSelector, after string, limit int) ([]Grant, error)
 	// RevokeGrants ends the matching grants with all their tokens and returns
 	// their IDs; of calls that race for one grant exactly one gets it. A
 	// selector with an ID also prevents, until the given time, that a grant with

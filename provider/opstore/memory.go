@@ -62,6 +62,9 @@ func (m *Memory) Open(issuer string) Set {
 			Users:        newMemoryUsers(m.maxRecords),
 			Revocations:  newMemoryRevocations(m.maxRecords),
 			Replay:       memtable.NewReplay(m.maxRecords),
+
+			Registrations: newMemoryRegistrations(m.maxRecords),
+			Deliveries:   newMemoryDeliveries(m.maxRecords),
 		}
 		m.sets[issuer] = set
 	}

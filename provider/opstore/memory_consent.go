@@ -10,13 +10,23 @@ import (
 
 type consentKey struct{ subject, clientID string }
 
+type consentRow = memtable.Row[consentKey, *memoryConsent]
+
+type memoryConsent struct {
+	record    string
+	ofSubject memtable.Node[*consentRow]
+}
+
 type memoryConsents struct {
-	mu   sync.Mutex
-	rows *memtable.Map[consentKey, string]
+	mu        sync.Mutex
+	rows      *memtable.Map[consentKey, *memoryConsent]
+	bySubject memtable.Index[string, *consentRow]
 }
 
 func newMemoryConsents(limit int) *memoryConsents {
-	return &memoryConsents{rows: memtable.NewMap[consentKey, string](limit, nil)}
+	m := &memoryConsents{}
+	m.rows = memtable.NewMap(limit, func(row *consentRow) { m.bySubject.Remove(row.Key.subject, &row.Value.ofSubject) })
+	return m
 }
 
 func (m *memoryConsents) PutConsent(ctx context.Context, c *Consent) error {
@@ -30,12 +40,17 @@ func (m *memoryConsents) PutConsent(ctx context.Context, c *Consent) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if row := m.rows.Get(key, now); row != nil {
-		row.Value = record
+		row.Value.record = record
 		m.rows.Move(row, ends)
 		return nil
 	}
-	_, err := m.rows.Insert(key, ends, now, record)
-	return err
+	value := &memoryConsent{record: record}
+	row, err := m.rows.Insert(key, ends, now, value)
+	if err != nil {
+		return err
+	}
+	m.bySubject.Add(key.subject, &value.ofSubject, row)
+	return nil
 }
 
 func (m *memoryConsents) Consent(ctx context.Context, subject, clientID string) (*Consent, error) {
@@ -48,7 +63,27 @@ func (m *memoryConsents) Consent(ctx context.Context, subject, clientID string) 
 	if row == nil {
 		return nil, oidckit.ErrNotFound
 	}
-	return unpackConsent(row.Value), nil
+	return unpackConsent(row.Value.record), nil
+}
+
+func (m *memoryConsents) ListConsents(ctx context.Context, subject, after string, limit int) ([]Consent, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var rows []*consentRow
+	now := memtable.Now()
+	m.bySubject.Each(subject, func(row *consentRow) {
+		if row.Ends > now {
+			rows = append(rows, row)
+		}
+	})
+	var list []Consent
+	for _, row := range pageOf(rows, func(row *consentRow) string { return row.Key.clientID }, after, limit) {
+		list = append(list, *unpackConsent(row.Value.record))
+	}
+	return list, nil
 }
 
 func (m *memoryConsents) DeleteConsent(ctx context.Context, subject, clientID string) error {
@@ -70,6 +105,7 @@ func packConsent(c *Consent) string {
 	p.Text(c.ClientID)
 	p.Texts(c.Scope)
 	p.Texts(c.Resource)
+	p.Texts(c.Claims)
 	p.Time(c.GrantedAt)
 	p.Time(c.ExpiresAt)
 	return p.String()
@@ -82,6 +118,7 @@ func unpackConsent(record string) *Consent {
 	c.ClientID = u.Text()
 	c.Scope = u.Texts()
 	c.Resource = u.Texts()
+	c.Claims = u.Texts()
 	c.GrantedAt = u.Time()
 	c.ExpiresAt = u.Time()
 	return c

@@ -119,6 +119,21 @@ func (m *memoryGrants) RotateRefreshToken(ctx context.Context, hash oidckit.Toke
 	return nil
 }
 
+func (m *memoryGrants) ListGrants(ctx context.Context, sel GrantSelector, after string, limit int) ([]Grant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var rows []*grantRow
+	m.each(sel, memtable.Now(), func(row *grantRow) { rows = append(rows, row) })
+	var list []Grant
+	for _, row := range pageOf(rows, func(row *grantRow) string { return row.Key }, after, limit) {
+		list = append(list, *unpackGrant(row.Value.record))
+	}
+	return list, nil
+}
+
 func (m *memoryGrants) RevokeGrants(ctx context.Context, sel GrantSelector, until time.Time) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

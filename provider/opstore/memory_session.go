@@ -99,24 +99,45 @@ func (m *memorySessions) EndSessions(ctx context.Context, sel SessionSelector) (
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var ended []Session
-	now := memtable.Now()
-	end := func(row *sessionRow) {
+	m.each(sel, memtable.Now(), func(row *sessionRow) {
+		ended = append(ended, unpackSession(row.Value.record, row.Value.version))
+		m.rows.Delete(row)
+	})
+	return ended, nil
+}
+
+func (m *memorySessions) ListSessions(ctx context.Context, sel SessionSelector, after string, limit int) ([]Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var rows []*sessionRow
+	m.each(sel, memtable.Now(), func(row *sessionRow) { rows = append(rows, row) })
+	var list []Session
+	for _, row := range pageOf(rows, func(row *sessionRow) string { return row.Key }, after, limit) {
+		list = append(list, unpackSession(row.Value.record, row.Value.version))
+	}
+	return list, nil
+}
+
+// each calls fn, which may delete, for every live session that sel matches.
+func (m *memorySessions) each(sel SessionSelector, now int64, fn func(*sessionRow)) {
+	match := func(row *sessionRow) {
 		if row.Ends > now && sel.matches(row) {
-			ended = append(ended, unpackSession(row.Value.record, row.Value.version))
-			m.rows.Delete(row)
+			fn(row)
 		}
 	}
 	switch {
 	case sel.ID != "":
 		if row := m.rows.Get(sel.ID, now); row != nil {
-			end(row)
+			match(row)
 		}
 	case sel.Subject != "":
-		m.bySubject.Each(sel.Subject, end)
+		m.bySubject.Each(sel.Subject, match)
 	case sel.IdentityProvider != "":
-		m.rows.Live(now, func(row *sessionRow) bool { end(row); return true })
+		m.rows.Live(now, func(row *sessionRow) bool { match(row); return true })
 	}
-	return ended, nil
 }
 
 func (s SessionSelector) matches(row *sessionRow) bool {

@@ -48,6 +48,9 @@ type Sessions interface {
 	// update came first or another session has the Handle, and ErrNotFound where
 	// the session has ended: an ended session never comes back.
 	UpdateSession(ctx context.Context, s *Session) error
+	// ListSessions returns up to limit live sessions that match, in an order
+	// that does not change, from the one after this ID on; "" begins.
+	ListSessions(ctx context.Context, sel SessionSelector, after string, limit int) ([]Session, error)
 	// EndSessions ends the matching sessions and returns them as they were.
 	// Of calls that race for one session exactly one gets it.
 	EndSessions(ctx context.Context, sel SessionSelector) ([]Session, error)

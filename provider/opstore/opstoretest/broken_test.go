@@ -48,12 +48,26 @@ func TestBrokenStoresFail(t *testing.T) {
 			func(s *opstore.Set) { s.Sessions = upsertingSessions{s.Sessions} }},
 		{"every caller gets the ended session", "of calls at once exactly one gets the ended session", sessionChecks(),
 			func(s *opstore.Set) { s.Sessions = &generousSessions{Sessions: s.Sessions} }},
+		{"a list forgets where it was", "sessions are listed by every field that is set, page by page", sessionChecks(),
+			func(s *opstore.Set) { s.Sessions = restartingList{s.Sessions} }},
+		{"a list of grants is not bounded", "grants are listed by every field that is set, page by page", allGrantChecks(),
+			func(s *opstore.Set) { s.Grants = endlessList{s.Grants} }},
+		{"a list has what has expired", "a user's consents are listed, page by page", consentChecks(),
+			func(s *opstore.Set) { s.Consents = &undyingConsents{Consents: s.Consents} }},
+		{"a delivery is claimed by everybody", "of calls at once exactly one claims a delivery", deliveryChecks(),
+			func(s *opstore.Set) { s.Deliveries = &sharedDeliveries{Deliveries: s.Deliveries} }},
+		{"a delivery that failed is forgotten", "a delivery is claimed again when its time has come", deliveryChecks(),
+			func(s *opstore.Set) { s.Deliveries = oneShotDeliveries{s.Deliveries} }},
+		{"deliveries are stored one by one", "deliveries are stored together or not at all", deliveryChecks(),
+			func(s *opstore.Set) { s.Deliveries = singleDeliveries{s.Deliveries} }},
 		{"an interaction is anyone's", "another session's call takes nothing", interactionChecks(),
 			func(s *opstore.Set) { s.Interactions = openInteractions{s.Interactions} }},
 		{"two keys share a generation", "of replicas that rotate at once exactly one wins", keyChecks(),
 			func(s *opstore.Set) { s.Keys = &looseKeys{keyStore: s.Keys} }},
 		{"the last revocation counts", "a second call never shortens the time, and can lengthen it", revocationChecks(),
 			func(s *opstore.Set) { s.Revocations = &lastRevocation{until: map[string]time.Time{}} }},
+		{"an update looks first and writes later", "of updates at once to one version exactly one is made", registrationChecks(),
+			func(s *opstore.Set) { s.Registrations = lastRegistration{s.Registrations} }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			found := false
@@ -230,6 +244,64 @@ func (s *generousSessions) EndSessions(ctx context.Context, sel opstore.SessionS
 	return ended, err
 }
 
+type restartingList struct{ opstore.Sessions }
+
+func (s restartingList) ListSessions(ctx context.Context, sel opstore.SessionSelector, _ string, limit int) ([]opstore.Session, error) {
+	return s.Sessions.ListSessions(ctx, sel, "", limit)
+}
+
+type endlessList struct{ opstore.Grants }
+
+func (s endlessList) ListGrants(ctx context.Context, sel opstore.GrantSelector, after string, limit int) ([]opstore.Grant, error) {
+	return s.Grants.ListGrants(ctx, sel, after, limit+1)
+}
+
+type undyingConsents struct {
+	opstore.Consents
+	all []opstore.Consent
+}
+
+func (s *undyingConsents) PutConsent(ctx context.Context, c *opstore.Consent) error {
+	s.all = append(s.all, *c)
+	return s.Consents.PutConsent(ctx, c)
+}
+
+func (s *undyingConsents) ListConsents(context.Context, string, string, int) ([]opstore.Consent, error) {
+	return s.all, nil
+}
+
+// sharedDeliveries gives what was claimed to the next caller too.
+type sharedDeliveries struct {
+	opstore.Deliveries
+	mu   sync.Mutex
+	last []opstore.Delivery
+}
+
+func (s *sharedDeliveries) ClaimDeliveries(ctx context.Context, limit int, hideUntil time.Time) ([]opstore.Delivery, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, err := s.Deliveries.ClaimDeliveries(ctx, limit, hideUntil)
+	all, s.last = append(all, s.last...), all
+	return all, err
+}
+
+type oneShotDeliveries struct{ opstore.Deliveries }
+
+func (s oneShotDeliveries) RetryDelivery(ctx context.Context, id string, _ time.Time) error {
+	return s.DeleteDelivery(ctx, id)
+}
+
+type singleDeliveries struct{ opstore.Deliveries }
+
+func (s singleDeliveries) CreateDeliveries(ctx context.Context, all []opstore.Delivery) error {
+	for i := range all {
+		if err := s.Deliveries.CreateDeliveries(ctx, all[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 type openInteractions struct{ opstore.Interactions }
 
 func (s openInteractions) TakeInteraction(ctx context.Context, hash oidckit.TokenHash, _ string) (*opstore.Interaction, error) {
@@ -276,6 +348,18 @@ func (s *lastRevocation) Revoked(_ context.Context, ids ...string) (bool, error)
 		}
 	}
 	return false, nil
+}
+
+// lastRegistration lets the last update win.
+type lastRegistration struct{ opstore.Registrations }
+
+func (s lastRegistration) UpdateRegistration(ctx context.Context, r *opstore.Registration) error {
+	stored, err := s.Registration(ctx, r.Client.Metadata.ClientID)
+	if err != nil {
+		return err
+	}
+	r.Version = stored.Version
+	return s.Registrations.UpdateRegistration(ctx, r)
 }
 
 type looseReplay struct {

@@ -17,6 +17,7 @@ func consentChecks() []check {
 		{Name: "an unknown or expired consent is not found", Run: consentNotFound},
 		{Name: "a deleted consent is gone, and deleting nothing is no error", Run: consentDelete},
 		{Name: "subject and client are told apart exactly", Run: consentKeys},
+		{Name: "a user's consents are listed, page by page", Run: consentList},
 		{Name: "consents are copied in and out", Run: consentCopies},
 		{Name: "an ended context stops the call and changes nothing", Run: consentCancelled},
 	}

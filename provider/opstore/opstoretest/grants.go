@@ -24,6 +24,7 @@ func grantChecks() []check {
 		{Name: "tokens of an expired grant are not found", Run: grantExpired},
 		{Name: "a revoked grant's tokens, live or spent, are not found", Run: grantRevoked},
 		{Name: "a selector matches grants by every field that is set", Run: grantSelectors},
+		{Name: "grants are listed by every field that is set, page by page", Run: grantList},
 		{Name: "the zero selector matches none", Run: grantZeroSelector},
 		{Name: "a grant whose ID was revoked cannot be created until the given time", Run: grantPrevented},
 		{Name: "grants are copied in and out", Run: grantCopies},

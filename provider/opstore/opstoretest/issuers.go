@@ -21,7 +21,9 @@ func issuerChecks() []storetest.Check[pair] {
 		{Name: "consents", Run: issuersConsents},
 		{Name: "keys", Run: issuersKeys},
 		{Name: "users", Run: issuersUsers},
+		{Name: "deliveries", Run: issuersDeliveries},
 		{Name: "revocations and replays", Run: issuersMarks},
+		{Name: "registrations", Run: issuersRegistrations},
 	}
 }
 
@@ -146,6 +148,23 @@ func issuersUsers(ctx context.Context, p pair) error {
 		storetest.Want("CreateUser with another issuer's subject and name", p.b.Users.CreateUser(ctx, other), nil),
 		userIs(ctx, p.a, u),
 		userIs(ctx, p.b, other),
+	)
+}
+
+func issuersRegistrations(ctx context.Context, p pair) error {
+	r, err := enrolled(ctx, p.a)
+	if err != nil {
+		return err
+	}
+	id, other := r.Client.Metadata.ClientID, newRegistration()
+	other.Client.Metadata.ClientID = id
+	return storetest.First(
+		noClient(ctx, p.b, id),
+		storetest.Want("UpdateRegistration of another issuer's client", p.b.Registrations.UpdateRegistration(ctx, storetest.Clone(r)), oidckit.ErrNotFound),
+		storetest.Want("DeleteRegistration of another issuer's client", p.b.Registrations.DeleteRegistration(ctx, id, 0), oidckit.ErrNotFound),
+		storetest.Want("CreateRegistration with another issuer's client_id", p.b.Registrations.CreateRegistration(ctx, other), nil),
+		clientIs(ctx, p.a, r),
+		clientIs(ctx, p.b, other),
 	)
 }
 

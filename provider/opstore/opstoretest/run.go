@@ -31,6 +31,8 @@ func Run(t *testing.T, open func(t *testing.T, issuer string) opstore.Set) {
 	t.Run("Users", func(t *testing.T) { RunUsers(t, open) })
 	t.Run("Revocations", func(t *testing.T) { RunRevocations(t, open) })
 	t.Run("Replay", func(t *testing.T) { RunReplay(t, open) })
+	t.Run("Registrations", func(t *testing.T) { RunRegistrations(t, open) })
+	t.Run("Deliveries", func(t *testing.T) { RunDeliveries(t, open) })
 	t.Run("Issuers", func(t *testing.T) { RunIssuers(t, open) })
 }
 
@@ -57,6 +59,12 @@ func RunUsers(t *testing.T, open Open) { storetest.Run(t, userChecks(), open) }
 
 // RunRevocations shows the contract of Revocations.
 func RunRevocations(t *testing.T, open Open) { storetest.Run(t, revocationChecks(), open) }
+
+// RunDeliveries shows the contract of Deliveries.
+func RunDeliveries(t *testing.T, open Open) { storetest.Run(t, deliveryChecks(), open) }
+
+// RunRegistrations shows the contract of Registrations.
+func RunRegistrations(t *testing.T, open Open) { storetest.Run(t, registrationChecks(), open) }
 
 // RunReplay shows the contract of oidckit.ReplayStore.
 func RunReplay(t *testing.T, open Open) {

@@ -27,6 +27,7 @@ func sessionChecks() []check {
 		{Name: "an ended session never comes back", Run: sessionEnded},
 		{Name: "an update that meets the end does not bring a session back", Run: sessionEndUpdateRace},
 		{Name: "a selector matches sessions by every field that is set, the zero one none", Run: sessionSelectors},
+		{Name: "sessions are listed by every field that is set, page by page", Run: sessionList},
 		{Name: "of calls at once exactly one gets the ended session", Run: sessionEndRace},
 		{Name: "sessions are copied in and out", Run: sessionCopies},
 		{Name: "an ended context stops the call and changes nothing", Run: sessionCancelled},

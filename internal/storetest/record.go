@@ -50,6 +50,9 @@ func fill(v reflect.Value, name string) {
 		for i := range 2 {
 			fill(v.Index(i), name)
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), name)
 	default:
 		panic("storetest: no value for a field of type " + v.Type().String())
 	}
@@ -72,6 +75,10 @@ func clobber(v reflect.Value) {
 	case reflect.Slice:
 		for i := range v.Len() {
 			clobber(v.Index(i))
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			clobber(v.Elem())
 		}
 	default:
 		v.SetZero()
@@ -96,6 +103,9 @@ func copyValue(dst, src reflect.Value) {
 		for i := range src.Len() {
 			copyValue(dst.Index(i), src.Index(i))
 		}
+	case src.Kind() == reflect.Pointer && !src.IsNil():
+		dst.Set(reflect.New(src.Type().Elem()))
+		copyValue(dst.Elem(), src.Elem())
 	default:
 		dst.Set(src)
 	}
@@ -133,6 +143,8 @@ func same(path string, got, want reflect.Value) error {
 				return err
 			}
 		}
+	case got.Kind() == reflect.Pointer && !got.IsNil() && !want.IsNil():
+		return same(path, got.Elem(), want.Elem())
 	case !got.Equal(want):
 		return fmt.Errorf("%s is %v, want %v", path, got, want)
 	}

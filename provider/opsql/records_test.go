@@ -26,7 +26,7 @@ func TestUnreadableRecords(t *testing.T) {
 			"no format":      `{"kid":"k"}`,
 			"truncated":      `1 {"kid":"k`,
 			"empty":          ``,
-			"wrong types":    `1 {"kid":7,"client_id":7,"sub":7,"sid":7,"expires_at":7}`,
+			"wrong types":    `1 {"metadata":7,"kid":7,"client_id":7,"sub":7,"sid":7,"expires_at":7}`,
 			"not JSON":       `1 null and void`,
 		} {
 			t.Run(name, func(t *testing.T) { unreadable(t, d, doc) })
@@ -46,7 +46,7 @@ func unreadable(t *testing.T, d database, doc string) {
 	if err := r.create(t.Context(), set); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"code", "grant", "session", "interaction", "consent", "key", "user"} {
+	for _, table := range []string{"code", "grant", "session", "interaction", "consent", "key", "user", "client"} {
 		spoil(t, db, d, table, doc, issuer)
 	}
 	other := newRecords()
@@ -99,6 +99,7 @@ type records struct {
 	consent     *opstore.Consent
 	key         *opstore.SigningKey
 	user        *opstore.User
+	client      *opstore.Registration
 }
 
 func newRecords() *records {
@@ -112,7 +113,9 @@ func newRecords() *records {
 		consent:     storetest.Fill(&opstore.Consent{}),
 		key:         storetest.Fill(&opstore.SigningKey{}),
 		user:        storetest.Fill(&opstore.User{}),
+		client:      storetest.Fill(&opstore.Registration{}),
 	}
+	r.client.Client.Metadata.JWKS = nil
 	r.code.ExpiresAt, r.code.KeepUntil, r.grant.ExpiresAt, r.token.ExpiresAt = soon, soon, soon, soon
 	r.session.ExpiresAt, r.interaction.ExpiresAt, r.consent.ExpiresAt, r.key.ExpiresAt = soon, soon, soon, soon
 	r.key.Algorithm, r.key.Generation = "ES256", 1
@@ -128,6 +131,7 @@ func (r *records) create(ctx context.Context, set opstore.Set) error {
 		set.Consents.PutConsent(ctx, r.consent),
 		set.Keys.CreateKey(ctx, r.key),
 		set.Users.CreateUser(ctx, r.user),
+		set.Registrations.CreateRegistration(ctx, r.client),
 	)
 }
 
@@ -146,6 +150,7 @@ func (r *records) calls(ctx context.Context, set opstore.Set) map[string]func() 
 		"Session":        func() error { _, err := set.Sessions.Session(ctx, r.session.Handle); return err },
 		"Interaction":    func() error { _, err := set.Interactions.Interaction(ctx, r.interaction.Hash); return err },
 		"Consent":        func() error { _, err := set.Consents.Consent(ctx, r.consent.Subject, r.consent.ClientID); return err },
+		"Client":         func() error { _, err := set.Registrations.Client(ctx, r.client.Client.Metadata.ClientID); return err },
 		"User":           func() error { _, err := set.Users.User(ctx, r.user.Subject); return err },
 		"UserByUsername": func() error { _, err := set.Users.UserByUsername(ctx, r.user.Username); return err },
 	}

@@ -20,6 +20,15 @@ type Client struct {
 	SealedSecret []byte
 	// SecretExpiresAt ends the secret; zero is never (RFC 7591 §3.2.1).
 	SecretExpiresAt time.Time
+	// CreatedAt is zero for a configured client. What was issued or allowed
+	// before it does not count: a client_id may have been another client's.
+	CreatedAt time.Time
+}
+
+// Follows reports whether something of this time was for this client, not for
+// one that had its client_id before. Tokens know only seconds.
+func (c *Client) Follows(t time.Time) bool {
+	return !t.Before(c.CreatedAt.Truncate(time.Second))
 }
 
 // Public reports whether the client has no credentials (RFC 6749 §2.1).

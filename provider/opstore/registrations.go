@@ -2,7 +2,6 @@ package opstore
 
 import (
 	"context"
-	"time"
 
 	"github.com/oidckit/oidckit"
 )
@@ -11,12 +10,11 @@ import (
 // itself (RFC 7591) or by an operator.
 type Registration struct {
 	// Client is what the endpoints see of it; Client.Metadata.ClientID is the
-	// key.
+	// key. Client.Metadata.ClientSecret is never kept.
 	Client Client
 	// AccessToken is the hash of the registration access token (RFC 7592 §1.3),
 	// zero for a client that cannot manage itself.
 	AccessToken oidckit.TokenHash
-	CreatedAt   time.Time
 	// Version is 1 at creation and grows by one with every update.
 	Version int64
 }
@@ -33,10 +31,13 @@ type Registrations interface {
 	// r.Version, and adds one to both. It returns ErrConflict where another
 	// update came first, and ErrNotFound where the client is gone.
 	UpdateRegistration(ctx context.Context, r *Registration) error
-	// DeleteRegistration removes a client. Of calls that race for one client
-	// exactly one returns nil, the others ErrNotFound.
-	DeleteRegistration(ctx context.Context, clientID string) error
-	// ListRegistrations returns up to limit clients, in the order of their
-	// client_ids, from after this one on, and how many there are altogether.
-	ListRegistrations(ctx context.Context, after string, limit int) ([]Registration, int, error)
+	// DeleteRegistration removes the client if its stored version is the given
+	// one, or whatever it is where that is 0. It returns ErrConflict where it is
+	// another one. Of calls that race for one client exactly one returns nil,
+	// the others ErrNotFound.
+	DeleteRegistration(ctx context.Context, clientID string, version int64) error
+	// ListRegistrations returns up to limit clients after the first offset
+	// ones, in an order of the store's own that only changes where clients come
+	// and go, and how many there are altogether.
+	ListRegistrations(ctx context.Context, offset, limit int) ([]Registration, int, error)
 }

@@ -39,8 +39,19 @@ type Bearer struct {
 	// by Authorization, and say so to caches.
 	Optional bool
 	// AllowFormToken takes a token from the parameter access_token of a form,
-	// too (RFC 6750 §2.2): of a POST, PUT or PATCH with a body of up to 64 KiB,
-	// which the handler can still read.
+	// too (RFC 6750 §2.2): the body of a POST, PUT or PATCH with the type
+	// application/x-www-form-urlencoded, which the handler can still read.
+	//
+	// Such a form is then searched whole, be it for the token or, once the
+	// token of another place was found good, for a second one, which makes the
+	// request invalid. One of more than 64 KiB is refused with 413, token or
+	// not, and so it is with 408 if it takes longer to arrive than the server's
+	// ReadTimeout allows, or 10 seconds where the server has none. Nothing is
+	// seen in bodies of another type, multipart/form-data included, and of
+	// other methods.
+	//
+	// Without AllowFormToken no body is ever touched: a parameter access_token
+	// in it is the app's own and tells nothing of who sends the request.
 	AllowFormToken bool
 	// AllowQueryToken takes a token from the parameter access_token of the
 	// query, too. Such a token ends up in logs, histories and Referer headers,
@@ -109,7 +120,7 @@ type bearerGuard struct {
 
 // ServeHTTP implements http.Handler.
 func (g *bearerGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c, bad := g.credentials(r)
+	c, bad := g.credentials(w, r)
 	g.serve(w, r, c, bad)
 }
 
@@ -153,6 +164,12 @@ func (g *bearerGuard) serveToken(w http.ResponseWriter, r *http.Request, c crede
 	// RFC 7800 §3: only a token that is bound to nothing is a bearer token
 	if id.Confirmation != nil || c.scheme == schemeDPoP || g.onlyBound {
 		if e := g.checkBinding(w, r, c, id); e != nil {
+			g.refuse(w, r, e, c.scheme, id)
+			return
+		}
+	}
+	if c.formUnread {
+		if e := checkForm(w, r); e != nil {
 			g.refuse(w, r, e, c.scheme, id)
 			return
 		}

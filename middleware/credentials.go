@@ -39,12 +39,17 @@ type credentials struct {
 	token   string
 	scheme  scheme
 	inQuery bool
+	// formUnread says that a form could hold a second token, and is looked at
+	// once the first one was found good: a stranger must not make the guard
+	// wait for a body, nor send 100 Continue.
+	formUnread bool
 }
 
 // credentials returns the token of the Authorization header, or of another
-// place where that is allowed. A token in two places makes the request
-// invalid, allowed or not.
-func (b *Bearer) credentials(r *http.Request) (credentials, *oidckit.Error) {
+// place where that is allowed. A token in the header and one in the query make
+// the request invalid, allowed there or not. A body is read only where a form
+// may carry the token and nothing before it does.
+func (b *Bearer) credentials(w http.ResponseWriter, r *http.Request) (credentials, *oidckit.Error) {
 	values := r.Header["Authorization"]
 	// RFC 6750 §3.1: the client MUST NOT use more than one method
 	if len(values) > 1 {
@@ -58,14 +63,15 @@ func (b *Bearer) credentials(r *http.Request) (credentials, *oidckit.Error) {
 			return credentials{scheme: schemeDPoP}, nil
 		case !ok:
 			return credentials{scheme: c.scheme}, errHeaderSyntax
-		case hasParam(r.URL.RawQuery, tokenParam) || formHasToken(r):
+		case hasParam(r.URL.RawQuery, tokenParam):
 			return credentials{scheme: c.scheme}, errSeveralWays
 		default:
+			c.formUnread = b.AllowFormToken
 			return c, nil
 		}
 	}
 	if b.AllowFormToken || b.AllowQueryToken {
-		return b.parameterCredentials(r, len(values) > 0)
+		return b.parameterCredentials(w, r, len(values) > 0)
 	}
 	return credentials{}, nil
 }

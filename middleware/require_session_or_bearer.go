@@ -33,7 +33,7 @@ type sessionOrBearer struct {
 
 // ServeHTTP implements http.Handler.
 func (g *sessionOrBearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c, bad := g.bearer.credentials(r)
+	c, bad := g.bearer.credentials(w, r)
 	if bad != nil || c.token != "" || c.scheme != schemeNone {
 		g.bearer.serve(w, r, c, bad)
 		return

@@ -24,7 +24,7 @@ func after(query, column, key string, limit int, args []any) (string, []any) {
 }
 
 func (s sessions) ListSessions(ctx context.Context, sel opstore.SessionSelector, from string, limit int) ([]opstore.Session, error) {
-	if sel == (opstore.SessionSelector{}) {
+	if sel.Zero() {
 		return nil, ctx.Err()
 	}
 	match, args := sessionConditions(sel)

@@ -109,7 +109,7 @@ func (s sessions) UpdateSession(ctx context.Context, session *opstore.Session) e
 }
 
 func (s sessions) EndSessions(ctx context.Context, sel opstore.SessionSelector) ([]opstore.Session, error) {
-	if sel == (opstore.SessionSelector{}) {
+	if sel.Zero() {
 		return nil, ctx.Err()
 	}
 	match, args := sessionConditions(sel)
@@ -131,6 +131,10 @@ func sessionConditions(sel opstore.SessionSelector) (text string, args []any) {
 			text += " AND " + c.column + " = ?"
 			args = append(args, sqldb.Key(c.value))
 		}
+	}
+	if sel.Version != 0 {
+		text += " AND version = ?"
+		args = append(args, sel.Version)
 	}
 	return text, args
 }

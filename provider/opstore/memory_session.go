@@ -141,7 +141,8 @@ func (m *memorySessions) each(sel SessionSelector, now int64, fn func(*sessionRo
 }
 
 func (s SessionSelector) matches(row *sessionRow) bool {
-	return s != (SessionSelector{}) &&
+	return !s.Zero() &&
+		(s.Version == 0 || s.Version == row.Value.version) &&
 		(s.ID == "" || s.ID == row.Key) &&
 		(s.Subject == "" || s.Subject == row.Value.subject) &&
 		(s.IdentityProvider == "" || s.IdentityProvider == row.Value.identityProvider)

@@ -34,6 +34,13 @@ type SessionSelector struct {
 	ID               string
 	Subject          string
 	IdentityProvider string
+	// Version is the one that was read; it selects nothing by itself.
+	Version int64
+}
+
+// Zero reports whether nothing is selected.
+func (s SessionSelector) Zero() bool {
+	return s.ID == "" && s.Subject == "" && s.IdentityProvider == ""
 }
 
 // Sessions keeps the issuer's own sessions.

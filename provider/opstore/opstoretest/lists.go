@@ -61,6 +61,8 @@ func sessionList(ctx context.Context, s opstore.Set) error {
 		{opstore.SessionSelector{}, nil},
 		{opstore.SessionSelector{ID: "s1"}, []string{"s1"}},
 		{opstore.SessionSelector{ID: "s1", Subject: "bob"}, nil},
+		{opstore.SessionSelector{Version: 1}, nil},
+		{opstore.SessionSelector{ID: "s1", Version: 2}, nil},
 		{opstore.SessionSelector{Subject: "ann"}, []string{"S4", "s1", "s2", "s5"}},
 		{opstore.SessionSelector{IdentityProvider: "corp"}, []string{"S4", "s1", "s3"}},
 		{opstore.SessionSelector{Subject: "ann", IdentityProvider: "corp"}, []string{"S4", "s1"}},

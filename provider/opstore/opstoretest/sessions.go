@@ -296,6 +296,9 @@ func sessionSelectors(ctx context.Context, s opstore.Set) error {
 		{opstore.SessionSelector{IdentityProvider: "corp"}, []string{"s1", "s3"}},
 		{opstore.SessionSelector{IdentityProvider: "corp", Subject: "ann"}, []string{"s1"}},
 		{opstore.SessionSelector{Subject: "a_n"}, nil},
+		{opstore.SessionSelector{Version: 1}, nil},
+		{opstore.SessionSelector{ID: "s1", Version: 1}, []string{"s1"}},
+		{opstore.SessionSelector{ID: "s1", Version: 2}, nil},
 		{opstore.SessionSelector{Subject: "\x00\xff"}, nil},
 	} {
 		for _, row := range [][3]string{{"s1", "ann", "corp"}, {"s2", "ann", ""}, {"s3", "bob", "corp"}, {"s4", "", ""}} {

@@ -57,6 +57,12 @@ func (k *tenantKeys) ring(issuer, tenant string) (*keyring, error) {
 	if ring != nil {
 		return ring.keyring, nil
 	}
+	return k.open(issuer, tenant, true)
+}
+
+// open is ring for a tenant whose keys may have to be opened; others lose
+// their place for it only where that is said.
+func (k *tenantKeys) open(issuer, tenant string, makeRoom bool) (*keyring, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if ring := k.rings[tenant]; ring != nil {
@@ -66,7 +72,7 @@ func (k *tenantKeys) ring(issuer, tenant string) (*keyring, error) {
 		return nil, jwks.ErrUnavailable
 	}
 	now := k.now()
-	if len(k.rings) >= k.max && !k.retire(now) {
+	if len(k.rings) >= k.max && !(makeRoom && k.retire(now)) {
 		return nil, errTenants
 	}
 	opened, err := k.opener.open(issuer, tenant)

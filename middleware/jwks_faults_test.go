@@ -312,6 +312,37 @@ func TestRotationInAFlood(t *testing.T) {
 	})
 }
 
+// FLT-10: a kid that was somebody's mistake makes a rotation after it refuse
+// nobody, whenever it comes; it costs one fetch.
+func TestRotationAfterAStrayKeyID(t *testing.T) {
+	for _, pause := range []time.Duration{time.Second, 10 * time.Second, 29 * time.Second} {
+		t.Run(pause.String(), func(t *testing.T) {
+			inBubble(t, nil, func(t *testing.T, iss *testIssuer, g *guarded, _ *middleware.JWTVerifier) {
+				before, after := iss.keys[0], iss.keys[1]
+				iss.set(false, before)
+				g.wantServed(t, g.get("Bearer "+iss.token(t)))
+				g.wantRefused(t, g.get("Bearer "+forge(t, `{"alg":"ES256","typ":"at+jwt","kid":"2026-12"}`, iss.claims())), 401, "invalid_token")
+				time.Sleep(pause)
+				iss.set(false, before, after)
+				fetched := iss.fetches.Load()
+				var all sync.WaitGroup
+				for i := range 200 {
+					fresh := "Bearer " + iss.sign(t, "ES384", "at+jwt", iss.claims(map[string]any{"jti": fmt.Sprint(i)}))
+					all.Go(func() {
+						if resp := g.get(fresh); resp.StatusCode != http.StatusOK {
+							t.Errorf("status %d", resp.StatusCode)
+						}
+					})
+				}
+				all.Wait()
+				if n := iss.fetches.Load() - fetched; n != 1 {
+					t.Errorf("%d fetches", n)
+				}
+			})
+		})
+	}
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -48,8 +48,12 @@ func NewJWTVerifier(cfg JWTConfig) (*JWTVerifier, error) {
 
 // Check fetches metadata and keys of every issuer where the verifier has none,
 // for those who want to fail early and for readiness probes. It needs no call
-// while keys are held. Tenants that have keys of their own are left out: their
-// keys come with the first token.
+// while keys are held.
+//
+// Of tenants that have keys of their own it does so for those that Tenants
+// lists, as far as Max has room, and for those whose tokens were good before.
+// Of the latter one that has left its provider is no error, unless no tenant
+// has keys. Of others nothing is known: their keys come with the first token.
 func (v *JWTVerifier) Check(ctx context.Context) error {
 	if v == nil || v.issuers == nil {
 		return errNotBuilt
@@ -57,9 +61,7 @@ func (v *JWTVerifier) Check(ctx context.Context) error {
 	errs := make([]error, len(v.issuers.all))
 	var wg sync.WaitGroup
 	for i, t := range v.issuers.all {
-		if t.keys != nil {
-			wg.Go(func() { errs[i] = t.keys.warm(ctx) })
-		}
+		wg.Go(func() { errs[i] = t.warm(ctx) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"errors"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -178,17 +177,6 @@ func newKeyring(issuer string, s *KeySource, fetch func(context.Context) ([]byte
 		return nil, err
 	}
 	return &keyring{Source: cache, issuer: issuer, cache: cache}, nil
-}
-
-// warm fetches the keys where there are none.
-func (k *keyring) warm(ctx context.Context) error {
-	if k.cache == nil {
-		return nil
-	}
-	if err := k.cache.Warm(ctx); err != nil {
-		return fmt.Errorf("middleware: keys of %s: %w", k.issuer, err)
-	}
-	return nil
 }
 
 // Close ends fetches under way.

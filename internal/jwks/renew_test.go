@@ -2,6 +2,7 @@ package jwks
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"sync"
 	"testing"
@@ -73,6 +74,13 @@ func TestReplacedKeyWithoutKeyID(t *testing.T) {
 	})
 }
 
+func TestFixedKeysAreNotReplaced(t *testing.T) {
+	s := Static([]jose.JWK{without(t, "a")}, nil)
+	if key, err := s.Renew(t.Context(), nameless, publicKey(t, "ES256", "b")); key != nil || !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("%v, %v", key, err)
+	}
+}
+
 // Forged tokens without a kid cost what forged kids do.
 func TestFloodWithoutKeyID(t *testing.T) {
 	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
@@ -97,8 +105,10 @@ func TestFloodWithoutKeyID(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		before = i.fetched()
 		for range 10 {
-			if key, err := c.Renew(t.Context(), Ref{KeyID: "a", Algorithm: "ES256"}, held); !errors.Is(err, ErrUnknownKey) {
-				t.Fatalf("%v, %v", key, err)
+			for _, tried := range []crypto.PublicKey{held, publicKey(t, "ES256", "b")} {
+				if key, err := c.Renew(t.Context(), Ref{KeyID: "a", Algorithm: "ES256"}, tried); !errors.Is(err, ErrUnknownKey) {
+					t.Fatalf("%v, %v", key, err)
+				}
 			}
 		}
 		i.wantFetched(t, before)

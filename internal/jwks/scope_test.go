@@ -98,6 +98,30 @@ func TestKeyIDOfAnotherIssuer(t *testing.T) {
 	}
 }
 
+// A key that is an issuer's own from now on, so that a kid could mean either
+// of two, is a change though every other answer is the same.
+func TestOwnKeyThatOnlyTakesAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, _ *Cache) {
+		all := jose.JWK{KeyID: "1", Issuer: "all", Key: publicKey(t, "ES256", "a")}
+		own := jose.JWK{KeyID: "1", Issuer: "one", Key: publicKey(t, "ES256", "b")}
+		i.publish(t, all)
+		c := newCache(t, Config{Fetch: i.fetch, Scope: scoped})
+		ref := Ref{KeyID: "1", Algorithm: "ES256", Issuer: "one"}
+		if _, err := c.Find(t.Context(), ref); err != nil {
+			t.Fatal(err)
+		}
+		generation := c.Generation(time.Now())
+		i.publish(t, all, own)
+		time.Sleep(soft)
+		if key, err := c.Find(t.Context(), ref); !errors.Is(err, ErrUnknownKey) {
+			t.Errorf("%v, %v", key, err)
+		}
+		if n := c.Generation(time.Now()); n == generation {
+			t.Error("the generation did not change")
+		}
+	})
+}
+
 func TestKeysThatNameAnIssuerAreFree(t *testing.T) {
 	keys := []jose.JWK{{KeyID: "1", Issuer: "one", Key: publicKey(t, "ES256", "a")}, {KeyID: "2", Issuer: "all", Key: publicKey(t, "ES256", "b")}}
 	i := &issuer{}

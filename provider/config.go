@@ -74,6 +74,10 @@ type Config struct {
 	// Outbound says how addresses are called that clients have given.
 	Outbound Outbound
 
+	// BackchannelLogout tells clients of sessions that have ended, from server
+	// to server. nil tells nobody.
+	BackchannelLogout *BackchannelLogout
+
 	// Lifetimes of what is issued.
 	Lifetimes Lifetimes
 	// Logger gets one line for each failure. The zero value is silent.

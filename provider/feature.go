@@ -29,6 +29,9 @@ type feature interface {
 // features lists what the config switches on.
 func (c *Config) features() []feature {
 	var out []feature
+	if c.BackchannelLogout != nil {
+		out = append(out, c.BackchannelLogout)
+	}
 	return out
 }
 

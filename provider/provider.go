@@ -10,11 +10,11 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/provider/internal/authorize"
+	"github.com/oidckit/oidckit/provider/internal/backchannel"
 	"github.com/oidckit/oidckit/provider/internal/clientauth"
 	"github.com/oidckit/oidckit/provider/internal/endsession"
 	"github.com/oidckit/oidckit/provider/internal/interaction"
 	"github.com/oidckit/oidckit/provider/internal/keys"
-	"github.com/oidckit/oidckit/provider/internal/session"
 	"github.com/oidckit/oidckit/provider/internal/token"
 	"github.com/oidckit/oidckit/provider/internal/tokens"
 	"github.com/oidckit/oidckit/provider/internal/userinfo"
@@ -26,6 +26,8 @@ type Provider struct {
 	users       Users
 	keys        *keys.Manager
 	interaction *interaction.Handler
+	// notifier tells clients of ended sessions; nil where that is off.
+	notifier *backchannel.Notifier
 	routes      []route
 	byPath      map[string]http.Handler
 }
@@ -76,11 +78,11 @@ func (p *Provider) assemble() error {
 		return err
 	}
 	box := secret.NewBox(c.Secrets, "provider waiting requests")
-	sessions := session.New(c.url, set.Sessions, l.Session)
 	issuer := &tokens.Issuer{
 		URL: c.Issuer, Keys: p.keys, Revocations: set.Revocations, DefaultAlg: c.SigningAlgs[0],
 		AccessTokenLifetime: l.AccessToken, IDTokenLifetime: l.IDToken,
 	}
+	sessions := p.newSessions(issuer)
 	auth := &authorize.Handler{
 		Issuer: c.Issuer, Path: c.url.Path + c.Paths.Authorization, Clients: c.clients, Scopes: c.catalogue, Sessions: sessions, Tokens: issuer,
 		Codes: set.Codes, Consents: set.Consents, Interactions: set.Interactions, Box: box, Active: p.active,
@@ -166,7 +168,10 @@ func (p *Provider) Mount(mux oidckit.Mux) {
 
 // Check reads what the issuer needs to work: the signing keys, made where
 // there are none. It is for programs that want to fail early.
-func (p *Provider) Check(ctx context.Context) error { return p.keys.Reload(ctx) }
+func (p *Provider) Check(ctx context.Context) error {
+	p.startBackground()
+	return p.keys.Reload(ctx)
+}
 
 // RotateKeys publishes a new signing key of each algorithm. It signs after an
 // hour, so that relying parties have seen it.
@@ -182,4 +187,4 @@ func (p *Provider) RevokeKey(ctx context.Context, kid string) error {
 
 // Close waits for what runs in the background. Requests that come later are
 // still served, with the keys that are known.
-func (p *Provider) Close() error { return p.keys.Close() }
+func (p *Provider) Close() error { return errors.Join(p.closeBackground(), p.keys.Close()) }

@@ -56,6 +56,7 @@ func (p *Provider) route(a *assembly, uinfo *userinfo.Handler, end *endsession.H
 // observed reports the failures that are ours.
 func (p *Provider) observed(fn wire.HandlerFunc) wire.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		p.startBackground()
 		err := fn(w, r)
 		if err != nil && wire.AsError(err).HTTPStatus() == http.StatusServiceUnavailable {
 			p.cfg.Events.Send(r.Context(), oidckit.Event{Name: oidckit.EventStoreUnavailable, Issuer: p.cfg.Issuer, Err: err})

@@ -24,13 +24,40 @@ const updateAttempts = 5
 
 // Sessions finds, begins and ends sessions. It is safe for concurrent use.
 type Sessions struct {
-	store    opstore.Sessions
-	lifetime time.Duration
-	cookie   http.Cookie
+	issuer       string
+	store        opstore.Sessions
+	grants       opstore.Grants
+	revocations  opstore.Revocations
+	lifetime     time.Duration
+	accessTokens time.Duration
+	telling      Telling
+	events       oidckit.EventSink
+	cookie       http.Cookie
+	state        *http.Cookie
 }
 
-// New returns the sessions of an issuer. lifetime is absolute.
-func New(issuer *url.URL, store opstore.Sessions, lifetime time.Duration) *Sessions {
+// Config is what Sessions are made of.
+type Config struct {
+	Issuer *url.URL
+	Store  opstore.Sessions
+	// Grants and Revocations hold the tokens that end with a session.
+	Grants      opstore.Grants
+	Revocations opstore.Revocations
+	// Lifetime is that of a session, absolute, from the last login;
+	// AccessTokenLifetime how long what it has brought must be denied.
+	Lifetime            time.Duration
+	AccessTokenLifetime time.Duration
+	// Telling tells clients of the end. Optional.
+	Telling Telling
+	// BrowserState keeps a second cookie that scripts can read (OpenID Connect
+	// Session Management 1.0 §3.2).
+	BrowserState bool
+	Events       oidckit.EventSink
+}
+
+// New returns the sessions of an issuer.
+func New(cfg Config) *Sessions {
+	issuer := cfg.Issuer
 	sum := sha256.Sum256([]byte("provider\x00" + issuer.String()))
 	// Cookies ignore ports: the name keeps the issuers of one host apart.
 	name := "oidckit-op-" + hex.EncodeToString(sum[:4])
@@ -38,9 +65,15 @@ func New(issuer *url.URL, store opstore.Sessions, lifetime time.Duration) *Sessi
 	if secure {
 		name = "__Host-" + name
 	}
-	return &Sessions{store: store, lifetime: lifetime, cookie: http.Cookie{
-		Name: name, Path: "/", Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}}
+	s := &Sessions{
+		issuer: issuer.String(), store: cfg.Store, grants: cfg.Grants, revocations: cfg.Revocations,
+		lifetime: cfg.Lifetime, accessTokens: cfg.AccessTokenLifetime, telling: cfg.Telling, events: cfg.Events,
+		cookie: http.Cookie{Name: name, Path: "/", Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode},
+	}
+	if cfg.BrowserState {
+		s.state = browserStateCookie(name, secure)
+	}
+	return s
 }
 
 // Has reports whether the request carries a session cookie, live or not.
@@ -86,8 +119,12 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, auth oidckit.A
 			return renewed, err
 		}
 	default:
-		if _, err := s.store.EndSessions(ctx, opstore.SessionSelector{ID: cur.ID}); err != nil {
+		queued, ok, err := s.end(ctx, cur)
+		if err != nil {
 			return nil, err
+		}
+		if ok {
+			s.send(queued)
 		}
 	}
 	handle, now := secret.Token(), time.Now()
@@ -99,7 +136,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, auth oidckit.A
 	if err := s.store.CreateSession(ctx, next); err != nil {
 		return nil, err
 	}
-	s.setCookie(w, handle)
+	s.setCookies(w, handle, next)
 	return next, nil
 }
 
@@ -113,7 +150,7 @@ func (s *Sessions) renew(ctx context.Context, w http.ResponseWriter, cur *opstor
 	if err != nil {
 		return nil, err
 	}
-	s.setCookie(w, handle)
+	s.setCookies(w, handle, cur)
 	return cur, nil
 }
 
@@ -150,22 +187,41 @@ func (s *Sessions) update(ctx context.Context, cur *opstore.Session, change func
 		}
 		*cur = *fresh
 	}
-	return errors.New("session: too many updates at once")
+	return errTooBusy
 }
 
-// SignOut ends the session and removes the cookie.
+// SignOut ends the session and removes the cookies. Clients that answer at
+// once have been told when it returns. cur becomes what the session was in the
+// end.
 func (s *Sessions) SignOut(w http.ResponseWriter, r *http.Request, cur *opstore.Session) error {
-	if _, err := s.store.EndSessions(r.Context(), opstore.SessionSelector{ID: cur.ID}); err != nil {
+	queued, ok, err := s.end(r.Context(), cur)
+	if err != nil {
 		return err
 	}
-	c := s.cookie
-	c.MaxAge = -1
-	http.SetCookie(w, &c)
+	if ok {
+		wait(r.Context(), s.send(queued))
+	}
+	s.dropCookies(w)
 	return nil
 }
 
-func (s *Sessions) setCookie(w http.ResponseWriter, handle string) {
+func (s *Sessions) setCookies(w http.ResponseWriter, handle string, cur *opstore.Session) {
 	c := s.cookie
 	c.Value = handle
 	http.SetCookie(w, &c)
+	if s.state != nil {
+		c := *s.state
+		c.Value = browserState(cur)
+		http.SetCookie(w, &c)
+	}
+}
+
+func (s *Sessions) dropCookies(w http.ResponseWriter) {
+	for _, template := range []*http.Cookie{&s.cookie, s.state} {
+		if template != nil {
+			c := *template
+			c.MaxAge = -1
+			http.SetCookie(w, &c)
+		}
+	}
 }

@@ -72,7 +72,7 @@ func TestDiscoveryTellsTheTruth(t *testing.T) {
 		"subject_types_supported":               {"public"},
 		"code_challenge_methods_supported":      {"S256"},
 		"grant_types_supported":                 {"authorization_code", "refresh_token", "client_credentials"},
-		"token_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post", "none"},
+		"token_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"},
 	} {
 		if !slices.Equal(list(name), want) {
 			t.Errorf("%s = %v", name, doc[name])

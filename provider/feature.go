@@ -9,6 +9,7 @@ import (
 	"github.com/oidckit/oidckit/internal/wire"
 	"github.com/oidckit/oidckit/provider/internal/authorize"
 	"github.com/oidckit/oidckit/provider/internal/clientauth"
+	"github.com/oidckit/oidckit/provider/internal/clientjwt"
 	"github.com/oidckit/oidckit/provider/internal/session"
 	"github.com/oidckit/oidckit/provider/internal/token"
 	"github.com/oidckit/oidckit/provider/internal/tokens"
@@ -43,6 +44,7 @@ type assembly struct {
 	sessions    *session.Sessions
 	tokens      *tokens.Issuer
 	auth        *clientauth.Authenticator
+	clientJWTs  *clientjwt.Verifier
 	authorize   *authorize.Handler
 	token       *token.Handler
 	// outbound calls addresses that clients have given.

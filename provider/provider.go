@@ -11,7 +11,7 @@ import (
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/provider/internal/authorize"
 	"github.com/oidckit/oidckit/provider/internal/backchannel"
-	"github.com/oidckit/oidckit/provider/internal/clientauth"
+	"github.com/oidckit/oidckit/provider/internal/clientkeys"
 	"github.com/oidckit/oidckit/provider/internal/endsession"
 	"github.com/oidckit/oidckit/provider/internal/interaction"
 	"github.com/oidckit/oidckit/provider/internal/keys"
@@ -28,6 +28,7 @@ type Provider struct {
 	interaction *interaction.Handler
 	// notifier tells clients of ended sessions; nil where that is off.
 	notifier *backchannel.Notifier
+	clientKeys  *clientkeys.Keys
 	routes      []route
 	byPath      map[string]http.Handler
 }
@@ -101,7 +102,8 @@ func (p *Provider) assemble() error {
 		Brand: c.Name, LoginPath: c.url.Path + c.Paths.Login, ConsentPath: c.url.Path + c.Paths.Consent,
 		Issuer: c.Issuer, Logger: c.Logger, Events: c.Events,
 	}
-	a := &assembly{Provider: p, box: box, crossOrigin: crossOrigin, sessions: sessions, tokens: issuer, auth: clientauth.New(c.clients), authorize: auth, outbound: c.Outbound.client()}
+	a := &assembly{Provider: p, box: box, crossOrigin: crossOrigin, sessions: sessions, tokens: issuer, authorize: auth, outbound: c.Outbound.client()}
+	p.authenticateClients(a)
 	a.token = &token.Handler{
 		Issuer: c.Issuer, Clients: a.auth, Scopes: c.catalogue, Tokens: issuer,
 		Codes: set.Codes, Grants: set.Grants, Revocations: set.Revocations, Active: p.active,
@@ -187,4 +189,4 @@ func (p *Provider) RevokeKey(ctx context.Context, kid string) error {
 
 // Close waits for what runs in the background. Requests that come later are
 // still served, with the keys that are known.
-func (p *Provider) Close() error { return errors.Join(p.closeBackground(), p.keys.Close()) }
+func (p *Provider) Close() error { return errors.Join(p.closeBackground(), p.clientKeys.Close(), p.keys.Close()) }

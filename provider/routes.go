@@ -82,6 +82,7 @@ func (p *Provider) metadata() oidckit.ProviderMetadata {
 		SubjectTypesSupported:                      []string{"public"},
 		IDTokenSigningAlgValuesSupported:           p.cfg.SigningAlgs,
 		TokenEndpointAuthMethodsSupported:          clientauth.Methods(),
+		TokenEndpointAuthSigningAlgValuesSupported: clientauth.Algorithms(),
 		PromptValuesSupported:                      []string{oidckit.PromptNone, oidckit.PromptLogin, oidckit.PromptConsent, oidckit.PromptSelectAccount},
 		ClaimTypesSupported:                        []string{"normal"},
 		ClaimsSupported:                            userinfo.ClaimNames(),

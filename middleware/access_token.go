@@ -53,6 +53,10 @@ func (c *accessToken) member(name []byte, v strictjson.Value) (err error) {
 		c.sub, err = nonEmpty(v)
 	case "jti":
 		c.jti, err = nonEmpty(v)
+	case "sid":
+		// One that was read as none would slip past a revocation.
+		// OpenID Connect Front-Channel Logout 1.0 §3
+		c.sid, err = v, isText(v)
 	case "client_id":
 		c.clientID, err = nonEmpty(v)
 	case claimExp:
@@ -86,10 +90,6 @@ func (c *accessToken) optional(name []byte, v strictjson.Value) {
 		if text {
 			c.azp = v
 		}
-	case "sid":
-		if text {
-			c.sid = v
-		}
 	case "acr":
 		if text {
 			c.acr = v
@@ -111,12 +111,20 @@ func nonEmpty(v strictjson.Value) (strictjson.Value, error) {
 	return v, nil
 }
 
+// isText demands a string.
+func isText(v strictjson.Value) error {
+	if v.Kind() != strictjson.KindString {
+		return &strictjson.TypeError{Want: "a string", Reason: v.Kind().String()}
+	}
+	return nil
+}
+
 // readAudience demands that the token is for one of the accepted audiences.
 func (c *accessToken) readAudience(accepted []string) *TokenError {
 	matches := false
 	one := func(v strictjson.Value) error {
-		if v.Kind() != strictjson.KindString {
-			return &strictjson.TypeError{Want: "a string", Reason: v.Kind().String()}
+		if err := isText(v); err != nil {
+			return err
 		}
 		c.audCount++
 		matches = matches || slices.ContainsFunc(accepted, v.Is)

@@ -72,7 +72,7 @@ func (v *IntrospectionVerifier) accepted(a *introspectionAnswer, doc []byte) *in
 	if !a.hasExp {
 		life.exp = strictjson.MaxNumericDate
 	}
-	return &introspected{identity: id, lifetime: life, weight: len(doc)}
+	return &introspected{identity: id, lifetime: life}
 }
 
 // checkActive implements RFC 7662 §2.2: only the boolean true is true.

@@ -15,9 +15,9 @@ const (
 	// minShardAnswers keeps small caches in one piece, where the bound is
 	// exact.
 	minShardAnswers = 64
-	// maxAnswerBytes bounds the answers that one cache holds, by the length of
-	// token and answer on the wire.
-	maxAnswerBytes = 64 << 20
+	// maxAnswerBytes bounds the answers that one cache holds, by what they take
+	// in memory, roughly.
+	maxAnswerBytes = 128 << 20
 )
 
 // IntrospectionCache bounds what a verifier remembers of the answers it was
@@ -61,10 +61,16 @@ type introspected struct {
 	refusal *TokenError
 	// transient says that the refusal may be gone a moment later.
 	transient bool
-	// weight is what the answer counts against maxAnswerBytes.
-	weight int
 	// revision is that of the deny list when the token was last looked for.
 	revision atomic.Uint64
+}
+
+// weigh returns what the answer takes. What a refusal quotes is cut short.
+func (a *introspected) weigh() int64 {
+	if a.identity == nil {
+		return tokenOverhead
+	}
+	return int64(len(a.identity.Claims)) + weighIdentity(a.identity) + tokenOverhead
 }
 
 // answerCache remembers answers for a while. It forgets the oldest when it is
@@ -80,14 +86,17 @@ type answerShard[K comparable] struct {
 	mu        sync.Mutex
 	now, past map[K]cachedAnswer
 	// weight is that of the answers in now.
-	weight              int
-	maxCount, maxWeight int
+	weight    int64
+	maxWeight int64
+	maxCount  int
 	// Locks of neighbours in one cache line would contend.
 	_ [64]byte
 }
 
 type cachedAnswer struct {
 	answer *introspected
+	// weight is what it counts against maxAnswerBytes.
+	weight int64
 	// until is on the monotonic clock: a wall clock that is set back makes no
 	// answer live longer.
 	until time.Duration
@@ -101,7 +110,7 @@ func newAnswerCache[K comparable](limit int) *answerCache[K] {
 	c := &answerCache[K]{seed: maphash.MakeSeed(), shards: make([]answerShard[K], n)}
 	for i := range c.shards {
 		s := &c.shards[i]
-		s.maxCount, s.maxWeight = max(1, limit/n/2), maxAnswerBytes/n/2
+		s.maxCount, s.maxWeight = max(1, limit/n/2), int64(maxAnswerBytes/n/2)
 		s.now = map[K]cachedAnswer{}
 	}
 	return c
@@ -134,13 +143,13 @@ func (c *answerCache[K]) get(k K, now time.Duration) *introspected {
 	return e.answer
 }
 
-// put remembers an answer.
-func (c *answerCache[K]) put(k K, a *introspected, until time.Duration) {
+// put remembers an answer, of which the key takes keyed bytes.
+func (c *answerCache[K]) put(k K, keyed int, a *introspected, until time.Duration) {
 	s := c.lock(k)
 	defer s.mu.Unlock()
 	s.remove(k)
-	if a.weight <= s.maxWeight {
-		s.put(k, cachedAnswer{a, until})
+	if weight := int64(keyed) + a.weigh(); weight <= s.maxWeight {
+		s.put(k, cachedAnswer{a, weight, until})
 	}
 }
 
@@ -152,16 +161,16 @@ func (c *answerCache[K]) remove(k K) {
 }
 
 func (s *answerShard[K]) put(k K, e cachedAnswer) {
-	if len(s.now) >= s.maxCount || s.weight+e.answer.weight > s.maxWeight {
+	if len(s.now) >= s.maxCount || s.weight+e.weight > s.maxWeight {
 		s.past, s.now, s.weight = s.now, map[K]cachedAnswer{}, 0
 	}
 	s.now[k] = e
-	s.weight += e.answer.weight
+	s.weight += e.weight
 }
 
 func (s *answerShard[K]) remove(k K) {
 	if e, ok := s.now[k]; ok {
-		s.weight -= e.answer.weight
+		s.weight -= e.weight
 		delete(s.now, k)
 	}
 	delete(s.past, k)
@@ -211,9 +220,9 @@ func (c *answerCaches) put(token string, answer *introspected, asked time.Durati
 	switch {
 	case answer.identity != nil:
 		// The token may be a small piece of something large.
-		c.active.put(strings.Clone(token), answer, asked+c.bounds.MaxAge)
+		c.active.put(strings.Clone(token), len(token), answer, asked+c.bounds.MaxAge)
 	case !answer.transient:
-		c.refused.put(oidckit.HashToken(token), answer, asked+c.bounds.RefusalMaxAge)
+		c.refused.put(oidckit.HashToken(token), 0, answer, asked+c.bounds.RefusalMaxAge)
 	}
 }
 

@@ -43,7 +43,8 @@ type JWTOrOpaqueConfig struct {
 //     is bad is never made up for by an introspection.
 //   - the issuer of Opaque or Introspected: that issuer is asked. Whether the
 //     signature is good is then for the issuer to say, about that very token.
-//   - another issuer: refused, and shown to nobody.
+//   - another issuer, or one in claims that are no strict JSON (two of them,
+//     for one): refused, and shown to nobody.
 //   - none that can be read: Opaque's issuer is asked.
 //
 // It is safe for concurrent use; the zero value refuses to judge any token.
@@ -61,7 +62,7 @@ var (
 	_ reporter = (*JWTOrOpaqueVerifier)(nil)
 
 	errJWTOrOpaqueNotBuilt = errors.New("middleware: JWTOrOpaqueVerifier was not made by NewJWTOrOpaqueVerifier")
-	errIssuerRead          = errors.New("iss was read")
+	errNoPayload           = errors.New("the token has no second part")
 )
 
 // NewJWTOrOpaqueVerifier checks cfg and reports all its problems together. The
@@ -180,35 +181,49 @@ func narrowed(signed, said *oidckit.Identity) (*oidckit.Identity, error) {
 func (v *JWTOrOpaqueVerifier) introspector(token string) *IntrospectionVerifier {
 	c := claimed.Get().(*claimedIssuer)
 	defer claimed.Put(c)
-	if !c.read(token) {
+	err := c.read(token)
+	switch {
+	case !c.named:
+		return v.opaque
+	case err != nil:
+		// RFC 7519 §4: two issuers, for one, which the JWT verifier refuses.
+		return nil
+	case !c.text:
 		return v.opaque
 	}
 	return v.asked[string(c.name)]
 }
 
 // claimedIssuer is memory for reading the issuer that a token names.
-type claimedIssuer struct{ payload, name []byte }
+type claimedIssuer struct {
+	payload, name []byte
+	// named says that iss stands there, and text that it is a string, which
+	// name holds.
+	named, text bool
+}
 
 var claimed = sync.Pool{New: func() any { return new(claimedIssuer) }}
 
-// read finds the claim iss of what looks like a JWT's payload. Neither that nor
-// the rest of the token is checked: of a JWT whose signature was cut off it is
-// the same as before.
-func (c *claimedIssuer) read(token string) (ok bool) {
-	if c.payload, ok = jose.AppendUnverified(c.payload[:0], token); !ok {
-		return false
+// read finds the claim iss of what looks like a JWT's payload. The rest of the
+// token is not checked: of a JWT whose signature was cut off it is the same as
+// before. An error says that the payload is no strict JSON object.
+func (c *claimedIssuer) read(token string) error {
+	c.named, c.text = false, false
+	payload, ok := jose.AppendUnverified(c.payload[:0], token)
+	c.payload = payload
+	if !ok {
+		return errNoPayload
 	}
-	return strictjson.Object(c.payload, c.member) == errIssuerRead
+	return strictjson.Object(payload, c.member)
 }
 
 func (c *claimedIssuer) member(name []byte, v strictjson.Value) (err error) {
-	if string(name) != "iss" {
-		return nil
+	if string(name) == "iss" {
+		c.named = true
+		c.name, err = v.AppendText(c.name[:0])
+		c.text = err == nil
 	}
-	if c.name, err = v.AppendText(c.name[:0]); err != nil {
-		return err
-	}
-	return errIssuerRead
+	return nil
 }
 
 func (v *JWTOrOpaqueVerifier) reports() (zerolog.Logger, oidckit.EventSink) {

@@ -21,16 +21,20 @@ const wellKnownResource = "/.well-known/oauth-protected-resource"
 
 // ResourceMetadata publishes an API's metadata (RFC 9728 §3), to scripts of
 // any origin: it is how a client that was refused finds out where to get a
-// token. It is safe for concurrent use; the zero value answers 404.
+// token. It is safe for concurrent use; the zero value and nil have none, and
+// answer 404.
 type ResourceMetadata struct {
 	url, path, etag, length string
-	document                []byte
-	handler                 http.Handler
+	// decoded is path without escapes.
+	decoded  string
+	document []byte
+	handler  http.Handler
 }
 
 // NewResourceMetadata checks the metadata and reports all its problems
 // together. Where BearerMethodsSupported is nil it says "header", which is what
-// the guards take by default.
+// the guards take by default. A Resource with a query, which RFC 9728 §1.2
+// advises against, is one of the problems: a router could not tell it apart.
 func NewResourceMetadata(m oidckit.ResourceMetadata) (*ResourceMetadata, error) {
 	u, err := validateResource(m)
 	if err != nil {
@@ -43,14 +47,16 @@ func NewResourceMetadata(m oidckit.ResourceMetadata) (*ResourceMetadata, error) 
 	if err != nil {
 		return nil, fmt.Errorf("middleware: ResourceMetadata: %w", err)
 	}
-	// RFC 9728 §3.1: the well-known part goes between host and path
-	path := u.EscapedPath()
+	// RFC 9728 §3.1: the well-known part goes between host and path, and takes
+	// the place of a slash that follows the host and nothing else
+	path, decoded := u.EscapedPath(), u.Path
 	if path == "/" {
-		path = ""
+		path, decoded = "", ""
 	}
 	sum := sha256.Sum256(document)
 	h := &ResourceMetadata{
 		path:     wellKnownResource + path,
+		decoded:  wellKnownResource + decoded,
 		document: document,
 		length:   strconv.Itoa(len(document)),
 		etag:     `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`,
@@ -92,15 +98,37 @@ func validateResource(m oidckit.ResourceMetadata) (*url.URL, error) {
 }
 
 // URL returns where the metadata is, for Bearer.ResourceMetadata.
-func (h *ResourceMetadata) URL() string { return h.url }
+func (h *ResourceMetadata) URL() string {
+	if h == nil {
+		return ""
+	}
+	return h.url
+}
 
 // Mount registers the metadata at its well-known path, which for a resource
-// with a path ends in it (RFC 9728 §3.1).
-func (h *ResourceMetadata) Mount(mux oidckit.Mux) { mux.Handle(h.path, h) }
+// with a path ends in it (RFC 9728 §3.1), and at no path below that. The zero
+// value and nil register nothing.
+func (h *ResourceMetadata) Mount(mux oidckit.Mux) {
+	if h == nil || h.handler == nil {
+		return
+	}
+	mux.Handle(h.path, http.HandlerFunc(h.serveMounted))
+}
+
+// serveMounted answers at one path alone: a pattern that ends in a slash stands
+// for all below it in http.ServeMux, and what would end it ("{$}") is taken for
+// a name by other routers.
+func (h *ResourceMetadata) serveMounted(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != h.decoded {
+		http.NotFound(w, r)
+		return
+	}
+	h.handler.ServeHTTP(w, r)
+}
 
 // ServeHTTP implements http.Handler.
 func (h *ResourceMetadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.handler == nil {
+	if h == nil || h.handler == nil {
 		http.NotFound(w, r)
 		return
 	}

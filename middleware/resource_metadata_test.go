@@ -46,6 +46,11 @@ func TestResourceMetadataURL(t *testing.T) {
 			if err := json.Unmarshal([]byte(body(t, resp)), &doc); err != nil || resp.StatusCode != 200 || doc.Resource != resource {
 				t.Errorf("%s: %d, %+v, %v", resource, resp.StatusCode, doc, err)
 			}
+			for _, other := range []string{"/x", "x", "//"} {
+				if resp := serve(mux, httptest.NewRequest(http.MethodGet, m.URL()+other, nil)); resp.StatusCode == 200 {
+					t.Errorf("%s: the same at %s", resource, m.URL()+other)
+				}
+			}
 		}
 	}
 }
@@ -92,9 +97,19 @@ func TestResourceMetadata(t *testing.T) {
 			t.Errorf("%s: status %d, %q", row.name, resp.StatusCode, text)
 		}
 	}
-	zero := serve(&middleware.ResourceMetadata{}, httptest.NewRequest(http.MethodGet, "/", nil))
-	if zero.StatusCode != 404 {
-		t.Errorf("zero value: status %d", zero.StatusCode)
+}
+
+// What was not built publishes nothing, and harms nothing.
+func TestResourceMetadataNotBuilt(t *testing.T) {
+	for name, m := range map[string]*middleware.ResourceMetadata{"zero value": {}, "nil": nil} {
+		if resp := serve(m, httptest.NewRequest(http.MethodGet, "/", nil)); resp.StatusCode != 404 || m.URL() != "" {
+			t.Errorf("%s: status %d, URL %q", name, resp.StatusCode, m.URL())
+		}
+		mux := http.NewServeMux()
+		m.Mount(mux)
+		if resp := serve(mux, httptest.NewRequest(http.MethodGet, "/.well-known/oauth-protected-resource", nil)); resp.StatusCode != 404 {
+			t.Errorf("%s, mounted: status %d", name, resp.StatusCode)
+		}
 	}
 }
 

@@ -15,8 +15,8 @@ const (
 	// else is said.
 	defaultMaxTokens     = 64 << 10
 	defaultMaxTokenBytes = 128 << 20
-	// tokenOverhead is what an entry takes beside the token, encoded and
-	// decoded, in bytes.
+	// tokenOverhead is what every entry takes, whatever stands in its token, in
+	// bytes.
 	tokenOverhead = 1 << 10
 	// samples is among how many entries one is chosen to make room.
 	samples = 5
@@ -114,19 +114,19 @@ func (c *tokenCache) add(e *seenToken, now int64) {
 	e.token = strings.Clone(e.token)
 	e.usedAt.Store(now)
 	s := c.shard(e.hash)
-	size := e.size()
-	if size > s.maxBytes {
+	e.size = e.weigh()
+	if e.size > s.maxBytes {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(e.hash)
 	s.sweep(now)
-	for len(s.entries) >= s.maxTokens || s.bytes+size > s.maxBytes {
+	for len(s.entries) >= s.maxTokens || s.bytes+e.size > s.maxBytes {
 		s.evict()
 	}
 	s.entries[e.hash] = e
-	s.bytes += size
+	s.bytes += e.size
 }
 
 // drop forgets an entry, unless another one has taken its place.
@@ -142,7 +142,7 @@ func (c *tokenCache) drop(e *seenToken) {
 // remove's caller holds the lock, as do those of sweep and evict.
 func (s *tokenShard) remove(hash uint64) {
 	if e := s.entries[hash]; e != nil {
-		s.bytes -= e.size()
+		s.bytes -= e.size
 		delete(s.entries, hash)
 	}
 }

@@ -58,7 +58,7 @@ func TestTokenCacheIsBounded(t *testing.T) {
 			for i := range c.shards {
 				sum := int64(0)
 				for _, e := range c.shards[i].entries {
-					sum += e.size()
+					sum += e.size
 					c.drop(e)
 				}
 				if sum == 0 && tokens > 10*tokenShards {
@@ -138,26 +138,88 @@ func TestTokensOfOneHash(t *testing.T) {
 	}
 }
 
+// liveHeap returns the bytes that live.
+func liveHeap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
 // What is kept of a token is no part of what its caller holds.
 func TestTokenCacheKeepsNoMore(t *testing.T) {
 	c := newTokenCache(TokenCache{})
 	const callers = 200
-	heap := func() uint64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := heap()
+	before := liveHeap()
 	for i := range callers {
 		large := strings.Repeat(fmt.Sprintf("%08d", i), 1<<17)
 		c.fill(large[8:1000], 1<<40, 0)
 	}
-	if grown := heap() - before; grown > 16<<20 {
+	if grown := liveHeap() - before; grown > 16<<20 {
 		t.Errorf("%d bytes for %d tokens", grown, callers)
 	}
 	runtime.KeepAlive(c)
+}
+
+// hostileClaims are documents that take much more memory than room in a token.
+func hostileClaims() map[string]string {
+	list := func(n int, element string) string { return strings.TrimSuffix(strings.Repeat(element+",", n), ",") }
+	return map[string]string{
+		"many audiences":          `"aud":["api",` + list(1800, `"x1"`) + `]`,
+		"an audience often":       `"aud":[` + list(1900, `"api"`) + `]`,
+		"many scopes":             `"aud":"api","scope":"` + scopeOf(250) + `"`,
+		"many methods":            `"aud":"api","amr":[` + list(1800, `"m2"`) + `]`,
+		"commas in a method":      `"aud":"api","amr":["` + strings.Repeat(",", 9000) + `"]`,
+		"nested claims":           `"aud":"api","x":[` + list(1200, `{"a":[]}`) + `]`,
+		"one claim that is large": `"aud":"api","x":"` + strings.Repeat("x", 9000) + `"`,
+		"a large session":         `"aud":"api","sid":"` + strings.Repeat("s", 9000) + `"`,
+		"nothing much":            `"aud":"api"`,
+	}
+}
+
+func scopeOf(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "s%d ", i)
+	}
+	return strings.TrimSuffix(b.String(), " ")
+}
+
+// What a cache counts of its entries is not less than what they take, whatever
+// an issuer writes into its tokens.
+func TestTokenCacheCountsMemory(t *testing.T) {
+	for name, claims := range hostileClaims() {
+		t.Run(name, func(t *testing.T) {
+			c := newTokenCache(TokenCache{MaxBytes: 1 << 30})
+			const entries = 300
+			before := liveHeap()
+			for i := range entries {
+				payload := fmt.Appendf(nil, `{"jti":"%d",%s}`, i, claims)
+				var read accessToken
+				if err := read.read(payload); err != nil {
+					t.Fatal(err)
+				}
+				if err := read.readAudience([]string{"api"}); err != nil {
+					t.Fatal(err)
+				}
+				token := strings.Repeat("x", len(payload)*4/3+130)
+				_, hash := c.get(token[:len(token)-10] + fmt.Sprintf("%010d", i))
+				e := &seenToken{token: token, hash: hash, issuer: &trustedIssuer{}, lifetime: lifetime{exp: 1 << 40}}
+				e.identity = read.identity("https://issuer.example", []string{"api"}, payload)
+				c.add(e, 0)
+			}
+			grown := int64(liveHeap() - before)
+			tokens, counted := c.size()
+			if tokens != entries || grown > counted*5/4 {
+				t.Errorf("%d entries take %d bytes, %d are counted", tokens, grown, counted)
+			}
+			if grown < counted/3 {
+				t.Errorf("%d bytes are counted for %d", counted, grown)
+			}
+			runtime.KeepAlive(c)
+		})
+	}
 }
 
 func TestTokenCacheConcurrently(t *testing.T) {

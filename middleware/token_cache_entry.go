@@ -31,11 +31,40 @@ type seenToken struct {
 	revision atomic.Uint64
 	// usedAt is when the token was last seen, in seconds since the epoch.
 	usedAt atomic.Int64
+	// size is roughly what the entry takes, in bytes.
+	size int64
 }
 
-// size is roughly what the entry takes. The claims share memory with all else
-// that was decoded of the token.
-func (e *seenToken) size() int64 { return int64(len(e.token))*7/4 + tokenOverhead }
+// weigh returns what the entry takes. The claims share memory with all else
+// that was decoded of the token, which its length tells.
+func (e *seenToken) weigh() int64 {
+	return int64(len(e.token))*7/4 + weighText(e.ref.KeyID) + weighText(e.tenant) + weighIdentity(e.identity) + tokenOverhead
+}
+
+// weighIdentity returns what an identity takes beside its claims and what is of
+// one size in each: a token of a few kilobytes can hold a thousand audiences,
+// with a header and an allocation for each.
+func weighIdentity(id *oidckit.Identity) int64 {
+	n := weighText(id.Issuer) + weighText(id.Subject) + weighText(id.ClientID) + weighText(id.TokenID) + weighText(id.SessionID) + weighText(id.ACR)
+	n += int64(cap(id.Audience)+cap(id.AMR)+cap(id.Scope)) * stringHeader
+	for _, list := range [...][]string{id.Audience, id.AMR, id.Scope} {
+		for _, text := range list {
+			n += weighText(text)
+		}
+	}
+	return n
+}
+
+// stringHeader is the size of a string without its text, in bytes.
+const stringHeader = 16
+
+// weighText returns what a text takes that was allocated on its own.
+func weighText(s string) int64 {
+	if s == "" {
+		return 0
+	}
+	return int64(len(s))*5/4 + 16
+}
 
 // touch is written once a second at most: a token may come with every request.
 func (e *seenToken) touch(now int64) {

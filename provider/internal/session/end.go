@@ -67,6 +67,12 @@ func (s *Sessions) End(ctx context.Context, sel opstore.SessionSelector) ([]opst
 	}
 }
 
+// List returns up to limit live sessions that match, from the one after this
+// ID on.
+func (s *Sessions) List(ctx context.Context, sel opstore.SessionSelector, after string, limit int) ([]opstore.Session, error) {
+	return s.store.ListSessions(ctx, sel, after, limit)
+}
+
 // end ends one session. cur becomes what it was in the end, ok is false where
 // another call has ended it.
 func (s *Sessions) end(ctx context.Context, cur *opstore.Session) (queued []opstore.Delivery, ok bool, err error) {

@@ -13,7 +13,9 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/jose"
 	"github.com/oidckit/oidckit/internal/safeurl"
+	"github.com/oidckit/oidckit/provider/internal/clientauth"
 	"github.com/oidckit/oidckit/provider/internal/clients"
+	"github.com/oidckit/oidckit/provider/internal/clientsecret"
 	"github.com/oidckit/oidckit/provider/internal/scopes"
 	"github.com/oidckit/oidckit/provider/internal/token"
 	"github.com/oidckit/oidckit/provider/opstore"
@@ -171,7 +173,7 @@ func (l Lifetimes) validate() []error {
 type resolved struct {
 	Config
 	url       *url.URL
-	clients   *clients.Registry
+	clients   *clients.Finder
 	catalogue *scopes.Catalogue
 }
 
@@ -216,8 +218,7 @@ func (c Config) resolve() (*resolved, error) {
 	if r.catalogue, err = scopes.New(c.Issuer, c.Scopes, resources); err != nil {
 		errs = append(errs, err)
 	}
-	policy := clients.Policy{SigningAlgorithms: r.SigningAlgs, GrantTypes: token.GrantTypes()}
-	if r.clients, err = clients.New(c.Clients, policy); err != nil {
+	if err := r.resolveClients(); err != nil {
 		errs = append(errs, err)
 	}
 	errs = append(errs, r.checkTrusted()...)
@@ -228,6 +229,19 @@ func (c Config) resolve() (*resolved, error) {
 		return nil, fmt.Errorf("provider: config: %w", errors.Join(errs...))
 	}
 	return r, nil
+}
+
+// resolveClients makes the rules for clients, and checks the configured ones.
+func (r *resolved) resolveClients() error {
+	r.clients = &clients.Finder{Logger: r.Logger, Policy: clients.Policy{
+		SigningAlgorithms: r.SigningAlgs, GrantTypes: token.GrantTypes(), ResponseTypes: []string{"code"}, AuthMethods: clientauth.Methods(),
+	}}
+	if !r.Secrets.IsZero() {
+		r.clients.Policy.Secrets = clientsecret.NewBox(r.Secrets, r.Issuer)
+	}
+	var err error
+	r.clients.Configured, err = clients.New(r.Config.Clients, r.clients.Policy)
+	return err
 }
 
 // checkPaths checks what addresses of endpoints are made of.

@@ -83,5 +83,11 @@ func (p *Provider) page(name string, fn wire.HandlerFunc, methods []string) http
 	return p.endpoint(name, fn, methods, page.ErrorWriter(p.cfg.Name))
 }
 
-// cors lets the origins of registered clients call h.
-func (p *Provider) cors(h http.Handler) http.Handler { return wire.CORS(h, p.cfg.clients.HasOrigin) }
+// cors lets the origins of clients call h. Those of clients that are registered
+// while the issuer runs are known once the client is.
+func (p *Provider) cors(h http.Handler) http.Handler {
+	if p.cfg.clients.Registered == nil {
+		return wire.CORS(h, p.cfg.clients.Configured.HasOrigin)
+	}
+	return wire.CallerCORS(h, p.cfg.clients.Configured.HasOrigin)
+}

@@ -1,9 +1,18 @@
-// Package clients is the registry of the clients an app has configured: the
-// metadata of RFC 7591, checked once, with defaults filled in.
+// Package clients is what the issuer knows of its clients: those that an app
+// has configured, and those that are registered while it runs.
 //
-//	registry, err := clients.New(metadata, clients.Policy{SigningAlgorithms: algs})
-//	c, err := registry.Client(ctx, "webapp")
+//	registry, err := clients.New(metadata, policy)
+//	finder := &clients.Finder{Configured: registry, Registered: set.Registrations, Policy: policy}
+//	c, err := finder.Client(ctx, "webapp")
+//	m, problems := clients.Check(metadata, policy)
 //
-// It also holds the rules by which a redirect URI is registered and matched.
-// Registration by the clients themselves is not here.
+// Check has the rules of all client metadata, for whoever registers it; the
+// rules by which a redirect URI is registered and matched are here too. The
+// endpoints at which clients are registered are not.
+//
+// A Finder keeps nothing: a client that was deleted or changed is so for the
+// next request, on every replica.
+//
+// Specs: RFC 7591 §2, OpenID Connect Dynamic Client Registration 1.0 §2, RFC
+// 6749 §3.1.2, RFC 8252 §7, and the logout specifications' client metadata.
 package clients

@@ -2,12 +2,10 @@ package clients
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
 
-	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/safeurl"
 )
 
@@ -97,20 +95,4 @@ func plainPort(rest string) bool {
 	// RFC 3986 §3.2.3: digits alone, and a port that there is
 	n, err := strconv.ParseUint(port, 10, 16)
 	return err == nil && n > 0 && port[0] != '0' && !strings.Contains(rest, "#")
-}
-
-// checkPages checks the addresses that stand as links on our pages.
-func checkPages(m oidckit.ClientMetadata) []error {
-	var errs []error
-	for _, f := range []struct{ name, value string }{
-		{"client_uri", m.ClientURI}, {"logo_uri", m.LogoURI}, {"policy_uri", m.PolicyURI}, {"tos_uri", m.TosURI},
-	} {
-		if f.value == "" {
-			continue
-		}
-		if _, err := safeurl.Endpoint(f.value); err != nil {
-			errs = append(errs, fmt.Errorf("%s must be an https URL", f.name))
-		}
-	}
-	return errs
 }

@@ -42,6 +42,9 @@ func (h *Handler) authorizationCode(ctx context.Context, client *opstore.Client,
 	if err := h.checkUser(ctx, &code.Authorization); err != nil {
 		return nil, err
 	}
+	if err := h.checkSession(ctx, &code.Authorization); err != nil {
+		return nil, err
+	}
 	// The store is the judge of who came first.
 	if code, err = h.Codes.ConsumeCode(ctx, hash); err != nil {
 		return nil, h.codeRefused(ctx, client, code, err)
@@ -51,6 +54,19 @@ func (h *Handler) authorizationCode(ctx context.Context, client *opstore.Client,
 		return nil, err
 	}
 	return &issue{authorization: &code.Authorization, target: target, refreshToken: refresh, nonce: true}, nil
+}
+
+// checkSession refuses a code whose session has ended meanwhile: its client was
+// told already.
+func (h *Handler) checkSession(ctx context.Context, auth *opstore.Authorization) error {
+	if auth.SessionID == "" || auth.Scope.Has(oidckit.ScopeOfflineAccess) {
+		return nil
+	}
+	ended, err := h.Revocations.Revoked(ctx, opstore.RevokedSessionID(auth.SessionID))
+	if err == nil && ended {
+		err = invalidGrant(errors.New("the session has ended"))
+	}
+	return err
 }
 
 // codeRefused answers a code that the store did not give out. A second use by

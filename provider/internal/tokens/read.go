@@ -52,16 +52,20 @@ func (i *Issuer) ReadAccessToken(ctx context.Context, token string) (*AccessClai
 	if time.Now().Unix() >= c.ExpiresAt {
 		return nil, invalidToken("expired")
 	}
-	revoked, err := i.Revocations.Revoked(ctx, opstore.RevokedTokenID(c.ID), opstore.RevokedGrantID(grantOf(c.ID)))
+	scope, err := oidckit.ParseScope(c.Scope)
+	if err != nil {
+		return nil, invalidToken("scope does not parse")
+	}
+	ids := []string{opstore.RevokedTokenID(c.ID), opstore.RevokedGrantID(grantOf(c.ID))}
+	if c.SessionID != "" && !scope.Has(oidckit.ScopeOfflineAccess) {
+		ids = append(ids, opstore.RevokedSessionID(c.SessionID))
+	}
+	revoked, err := i.Revocations.Revoked(ctx, ids...)
 	if err != nil {
 		return nil, err
 	}
 	if revoked {
 		return nil, invalidToken("revoked")
-	}
-	scope, err := oidckit.ParseScope(c.Scope)
-	if err != nil {
-		return nil, invalidToken("scope does not parse")
 	}
 	return &AccessClaims{
 		Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID,

@@ -27,10 +27,10 @@ type Provider struct {
 	keys        *keys.Manager
 	interaction *interaction.Handler
 	// notifier tells clients of ended sessions; nil where that is off.
-	notifier *backchannel.Notifier
-	clientKeys  *clientkeys.Keys
-	routes      []route
-	byPath      map[string]http.Handler
+	notifier   *backchannel.Notifier
+	clientKeys *clientkeys.Keys
+	routes     []route
+	byPath     map[string]http.Handler
 }
 
 // New checks the config and returns the issuer, or an error that names every
@@ -189,4 +189,6 @@ func (p *Provider) RevokeKey(ctx context.Context, kid string) error {
 
 // Close waits for what runs in the background. Requests that come later are
 // still served, with the keys that are known.
-func (p *Provider) Close() error { return errors.Join(p.closeBackground(), p.clientKeys.Close(), p.keys.Close()) }
+func (p *Provider) Close() error {
+	return errors.Join(p.closeBackground(), p.clientKeys.Close(), p.keys.Close())
+}

@@ -46,7 +46,7 @@ func unreadable(t *testing.T, d database, doc string) {
 	if err := r.create(t.Context(), set); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"code", "grant", "session", "interaction", "consent", "key", "user", "client"} {
+	for _, table := range []string{"code", "grant", "session", "interaction", "consent", "key", "user", "client", "access_token"} {
 		spoil(t, db, d, table, doc, issuer)
 	}
 	other := newRecords()
@@ -100,6 +100,7 @@ type records struct {
 	key         *opstore.SigningKey
 	user        *opstore.User
 	client      *opstore.Registration
+	access      *opstore.AccessToken
 }
 
 func newRecords() *records {
@@ -114,10 +115,12 @@ func newRecords() *records {
 		key:         storetest.Fill(&opstore.SigningKey{}),
 		user:        storetest.Fill(&opstore.User{}),
 		client:      storetest.Fill(&opstore.Registration{}),
+		access:      storetest.Fill(&opstore.AccessToken{}),
 	}
 	r.client.Client.Metadata.JWKS = nil
 	r.code.ExpiresAt, r.code.KeepUntil, r.grant.ExpiresAt, r.token.ExpiresAt = soon, soon, soon, soon
 	r.session.ExpiresAt, r.interaction.ExpiresAt, r.consent.ExpiresAt, r.key.ExpiresAt = soon, soon, soon, soon
+	r.access.ExpiresAt = soon
 	r.key.Algorithm, r.key.Generation = "ES256", 1
 	return r
 }
@@ -132,6 +135,7 @@ func (r *records) create(ctx context.Context, set opstore.Set) error {
 		set.Keys.CreateKey(ctx, r.key),
 		set.Users.CreateUser(ctx, r.user),
 		set.Registrations.CreateRegistration(ctx, r.client),
+		set.AccessTokens.CreateAccessToken(ctx, r.access),
 	)
 }
 
@@ -151,6 +155,7 @@ func (r *records) calls(ctx context.Context, set opstore.Set) map[string]func() 
 		"Interaction":    func() error { _, err := set.Interactions.Interaction(ctx, r.interaction.Hash); return err },
 		"Consent":        func() error { _, err := set.Consents.Consent(ctx, r.consent.Subject, r.consent.ClientID); return err },
 		"Client":         func() error { _, err := set.Registrations.Client(ctx, r.client.Client.Metadata.ClientID); return err },
+		"AccessToken":    func() error { _, err := set.AccessTokens.AccessToken(ctx, r.access.Hash); return err },
 		"User":           func() error { _, err := set.Users.User(ctx, r.user.Subject); return err },
 		"UserByUsername": func() error { _, err := set.Users.UserByUsername(ctx, r.user.Username); return err },
 	}

@@ -108,6 +108,7 @@ func (s *Store) Open(issuer string) opstore.Set {
 		Replay:       sqldb.NewReplay(s.db, tableReplay, issuer),
 
 		Registrations: registrations{r},
+		AccessTokens:  accessTokens{r},
 		Deliveries:    deliveries{r},
 	}
 }

@@ -64,6 +64,7 @@ func (m *Memory) Open(issuer string) Set {
 			Replay:       memtable.NewReplay(m.maxRecords),
 
 			Registrations: newMemoryRegistrations(m.maxRecords),
+			AccessTokens:  newMemoryAccessTokens(m.maxRecords),
 			Deliveries:    newMemoryDeliveries(m.maxRecords),
 		}
 		m.sets[issuer] = set

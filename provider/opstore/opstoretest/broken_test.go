@@ -66,6 +66,8 @@ func TestBrokenStoresFail(t *testing.T) {
 			func(s *opstore.Set) { s.Keys = &looseKeys{keyStore: s.Keys} }},
 		{"the last revocation counts", "a second call never shortens the time, and can lengthen it", revocationChecks(),
 			func(s *opstore.Set) { s.Revocations = &lastRevocation{until: map[string]time.Time{}} }},
+		{"an opaque token does not end", "an expired access token is not found, and its hash is free", accessTokenChecks(),
+			func(s *opstore.Set) { s.AccessTokens = undyingTokens{s.AccessTokens} }},
 		{"an update looks first and writes later", "of updates at once to one version exactly one is made", registrationChecks(),
 			func(s *opstore.Set) { s.Registrations = lastRegistration{s.Registrations} }},
 	} {
@@ -379,4 +381,13 @@ func (s *looseReplay) UseOnce(ctx context.Context, key string, _ time.Time) erro
 	defer s.mu.Unlock()
 	s.used[key] = true
 	return ctx.Err()
+}
+
+// undyingTokens keeps opaque tokens for longer than they count.
+type undyingTokens struct{ opstore.AccessTokens }
+
+func (u undyingTokens) CreateAccessToken(ctx context.Context, t *opstore.AccessToken) error {
+	late := *t
+	late.ExpiresAt = t.ExpiresAt.Add(time.Hour)
+	return u.AccessTokens.CreateAccessToken(ctx, &late)
 }

@@ -24,6 +24,7 @@ func issuerChecks() []storetest.Check[pair] {
 		{Name: "deliveries", Run: issuersDeliveries},
 		{Name: "revocations and replays", Run: issuersMarks},
 		{Name: "registrations", Run: issuersRegistrations},
+		{Name: "access tokens", Run: issuersAccessTokens},
 	}
 }
 

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T, issuer string) opstore.Set) {
 	t.Run("Revocations", func(t *testing.T) { RunRevocations(t, open) })
 	t.Run("Replay", func(t *testing.T) { RunReplay(t, open) })
 	t.Run("Registrations", func(t *testing.T) { RunRegistrations(t, open) })
+	t.Run("AccessTokens", func(t *testing.T) { RunAccessTokens(t, open) })
 	t.Run("Deliveries", func(t *testing.T) { RunDeliveries(t, open) })
 	t.Run("Issuers", func(t *testing.T) { RunIssuers(t, open) })
 }
@@ -72,6 +73,9 @@ func RunReplay(t *testing.T, open Open) {
 		return open(t, realm).Replay
 	})
 }
+
+// RunAccessTokens shows the contract of AccessTokens.
+func RunAccessTokens(t *testing.T, open Open) { storetest.Run(t, accessTokenChecks(), open) }
 
 // RunIssuers shows that issuers who share a database share nothing else.
 func RunIssuers(t *testing.T, open Open) {

@@ -73,7 +73,7 @@ func (s *Server) endpointOf(path string) Endpoint {
 
 // covers reports whether e means a request to this endpoint or path.
 func (e Endpoint) covers(endpoint Endpoint, path string) bool {
-	return e == EndpointAny || e == endpoint && e != "" || string(e) == path
+	return e == EndpointAny || e == endpoint || string(e) == path
 }
 
 // mustKnow fails the test for an endpoint that no request could ever reach.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider/oidctest"
@@ -124,6 +127,7 @@ func TestEndless(t *testing.T) {
 
 // A test may end in the middle of an answer that nobody reads.
 func TestEndsWithUnreadAnswers(t *testing.T) {
+	outer := t
 	t.Run("", func(t *testing.T) {
 		op := newIssuer(t)
 		op.Break(t, oidctest.EndpointJWKS, oidctest.Endless(""))
@@ -131,7 +135,7 @@ func TestEndsWithUnreadAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { res.Body.Close() })
+		outer.Cleanup(func() { res.Body.Close() })
 	})
 }
 
@@ -155,6 +159,22 @@ func TestEditJSONAgainstCaches(t *testing.T) {
 	}
 }
 
+// An edit sees numbers as they were written, and what it leaves has its own
+// length, whatever the answer said before.
+func TestEditJSONIsExact(t *testing.T) {
+	op := newIssuer(t)
+	op.Break(t, oidctest.EndpointJWKS, func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "22")
+			io.WriteString(w, `{"n":9007199254740993}`)
+		})
+	})
+	op.Break(t, oidctest.EndpointJWKS, oidctest.EditJSON(func(answer map[string]any) { answer["more"] = "text" }))
+	if _, body := get(t, op, "/jwks"); strings.TrimSpace(body) != `{"more":"text","n":9007199254740993}` {
+		t.Error(body)
+	}
+}
+
 // RFC 9207 §2.4: the mix-up; a response that is an error is edited too.
 func TestEditAuthorizationResponses(t *testing.T) {
 	op := newIssuer(t)
@@ -169,6 +189,19 @@ func TestEditAuthorizationResponses(t *testing.T) {
 	if err != nil || refused.Query().Get("error") != "access_denied" || refused.Query().Get("iss") != "https://other.example" {
 		t.Errorf("%v, %v", refused, err)
 	}
+	// Answers that are none of an authorization are not held back.
+	endless := op.Break(t, oidctest.EndpointJWKS, oidctest.Endless("start"))
+	restore()
+	restore = op.EditAuthorizationResponses(t, func(url.Values) {})
+	res, err := op.HTTPClient().Get(op.Issuer + "/jwks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if _, err := io.ReadFull(res.Body, make([]byte, 5)); err != nil {
+		t.Error(err)
+	}
+	endless()
 	restore()
 	if callback, _ := login(t, op); callback.Get("iss") != op.Issuer {
 		t.Errorf("callback %v", callback)
@@ -182,8 +215,14 @@ func TestDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			op := oidctest.New(t, oidctest.Config{TLS: tls})
 			before := keySet(t, op)
+			early := dial(t, op)
+			var up func()
+			t.Run("", func(t *testing.T) { up = op.Down(t) })
+			keySet(t, op)
+			up = op.Down(t)
+			wantCut(t, early)
+			wantCut(t, dial(t, op))
 			asked := len(op.Requests(oidctest.EndpointAny))
-			up := op.Down(t)
 			for range 3 {
 				if res, err := op.HTTPClient().Get(op.Issuer + "/jwks"); err == nil {
 					res.Body.Close()
@@ -203,10 +242,44 @@ func TestDown(t *testing.T) {
 	}
 }
 
+// dial returns nil where the connection is reset before it is whole.
+func dial(t *testing.T, op *oidctest.Server) net.Conn {
+	t.Helper()
+	u, err := url.Parse(op.Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", u.Host)
+	if err != nil {
+		return nil
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// wantCut demands that the other side ends the connection unasked.
+func wantCut(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if conn == nil {
+		return
+	}
+	conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
 // Requests wait until they are released; who goes away does not.
 func TestHold(t *testing.T) {
 	op := newIssuer(t)
 	held := op.Hold(t, oidctest.EndpointJWKS)
+	ended := make(chan struct{}, 10)
+	op.Break(t, oidctest.EndpointJWKS, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() { ended <- struct{}{} }()
+			next.ServeHTTP(w, r)
+		})
+	})
 	ctx, leave := context.WithCancel(t.Context())
 	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, op.Issuer+"/jwks", nil)
 	left := make(chan error)
@@ -219,6 +292,7 @@ func TestHold(t *testing.T) {
 	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	<-ended
 	var wg sync.WaitGroup
 	for range 5 {
 		wg.Go(func() {
@@ -237,14 +311,40 @@ func TestHold(t *testing.T) {
 	keySet(t, op)
 }
 
-// What a test forgets to release ends with it.
+// Requests that wait when a subtest ends go on to the issuer.
+func TestHoldOfASubtest(t *testing.T) {
+	op := newIssuer(t)
+	answered := make(chan error)
+	t.Run("", func(t *testing.T) {
+		held := op.Hold(t, oidctest.EndpointJWKS)
+		go func() {
+			res, err := op.HTTPClient().Get(op.Issuer + "/jwks")
+			if err == nil {
+				res.Body.Close()
+			}
+			answered <- err
+		}()
+		<-held.Arrived
+	})
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}
+
+// What a test forgets to release ends with it, or else with the issuer, even
+// where nobody has read the request's body.
 func TestHeldRequestsEndWithTheTest(t *testing.T) {
-	for range 2 {
+	for _, inner := range []bool{true, false} {
+		outer := t
 		t.Run("", func(t *testing.T) {
 			op := newIssuer(t)
-			held := op.Hold(t, oidctest.EndpointAny)
+			holder := testing.TB(outer)
+			if inner {
+				holder = t
+			}
+			held := op.Hold(holder, oidctest.EndpointAny)
 			go func() {
-				if res, err := op.HTTPClient().Get(op.Issuer + "/jwks"); err == nil {
+				if res, err := op.HTTPClient().Post(op.Issuer+"/token", "application/json", strings.NewReader("{}")); err == nil {
 					res.Body.Close()
 				}
 			}()

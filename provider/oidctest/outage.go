@@ -62,7 +62,7 @@ func (s *Server) Hold(tb testing.TB, e Endpoint) *Held {
 	tb.Helper()
 	arrived, released := make(chan struct{}), make(chan struct{})
 	arrive := sync.OnceFunc(func() { close(arrived) })
-	restore := s.Break(tb, e, func(issuer http.Handler) http.Handler {
+	s.Break(tb, e, func(issuer http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			arrive()
 			select {
@@ -73,10 +73,7 @@ func (s *Server) Hold(tb testing.TB, e Endpoint) *Held {
 			}
 		})
 	})
-	h := &Held{Arrived: arrived, release: sync.OnceFunc(func() {
-		restore()
-		close(released)
-	})}
+	h := &Held{Arrived: arrived, release: sync.OnceFunc(func() { close(released) })}
 	tb.Cleanup(h.release)
 	return h
 }

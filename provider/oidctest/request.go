@@ -44,8 +44,9 @@ func (r Request) String() string {
 func (r Request) GoString() string { return r.String() }
 
 // Requests returns the requests to an endpoint in the order in which they
-// arrived, answered or not; of very many the newest 10000. It is safe for
-// concurrent use, and what it returns is the caller's.
+// arrived, answered or not; of very many the newest 10000. "" means those that
+// are to no endpoint. It is safe for concurrent use, and what it returns is the
+// caller's.
 func (s *Server) Requests(e Endpoint) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +71,7 @@ type seenRequest struct {
 
 // record remembers a request, and its form as that is read.
 func (s *Server) record(e Endpoint, r *http.Request) *formTap {
-	seen := seenRequest{request: Request{Endpoint: e, Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Query: r.URL.Query()}}
+	seen := &seenRequest{request: Request{Endpoint: e, Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Query: r.URL.Query()}}
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && t == "application/x-www-form-urlencoded" {
 		seen.form = &formTap{body: r.Body}
 		r.Body = seen.form

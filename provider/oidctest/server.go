@@ -57,7 +57,7 @@ type Server struct {
 	algorithms []string
 
 	mu        sync.Mutex
-	seen      []seenRequest
+	seen      []*seenRequest
 	faults    []*activeFault
 	strangers map[string]crypto.Signer
 }

@@ -87,7 +87,7 @@ func TestIDToken(t *testing.T) {
 		}
 	}
 	unsigned := op.IDToken(t, oidctest.Token{Signed: oidctest.ByNobody})
-	if header, _ := parts(t, unsigned); header["alg"] != "none" || !strings.HasSuffix(unsigned, ".") {
+	if header, _ := parts(t, unsigned); header["alg"] != "none" || header["kid"] != nil || !strings.HasSuffix(unsigned, ".") {
 		t.Errorf("unsigned: %s", unsigned)
 	}
 	at := time.Now().Add(-time.Hour)
@@ -115,6 +115,13 @@ func TestKeysTurnOver(t *testing.T) {
 	}
 	if set := keySet(t, op); len(set) != 2 || !signedBy(t, set, before) || !signedBy(t, set, after) || !signedBy(t, set, minted) {
 		t.Errorf("%d keys after the rotation", len(set))
+	}
+	// A key that waits for its time signs nothing.
+	if err := op.Provider.RotateKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if header, _ := parts(t, op.IDToken(t, oidctest.Token{})); header["kid"] != fresh["kid"] {
+		t.Error("signed with the key of tomorrow")
 	}
 	op.RevokeKeyOf(t, before)
 	if set := keySet(t, op); signedBy(t, set, before) || !signedBy(t, set, after) {

@@ -26,6 +26,9 @@ const (
 	maxWaiting = 10_000
 	// claimEvery is how often the store is asked for what is due.
 	claimEvery = 5 * time.Second
+	// downtime is how long the issuer itself may be down without forgetting whom
+	// it has to tell.
+	downtime = 24 * time.Hour
 	// storeTimeout bounds a call of the store.
 	storeTimeout = 10 * time.Second
 )
@@ -118,7 +121,7 @@ func (n *Notifier) Queue(ctx context.Context, s *opstore.Session, clients []stri
 		}
 		queued = append(queued, opstore.Delivery{
 			ID: secret.ID(), ClientID: id, URI: c.Metadata.BackchannelLogoutURI, Subject: s.Subject, SessionID: s.ID,
-			CreatedAt: now, NextAt: now.Add(lease), ExpiresAt: now.Add(lease + n.patience()),
+			CreatedAt: now, NextAt: now.Add(lease), ExpiresAt: now.Add(downtime + n.patience()),
 		})
 	}
 	if len(queued) == 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/jose"
+	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/safeurl"
 	"github.com/oidckit/oidckit/provider/internal/clientauth"
 	"github.com/oidckit/oidckit/provider/internal/clients"
@@ -40,6 +41,10 @@ type Config struct {
 	Users Users
 	// Name is shown on the pages, above everything else. Optional.
 	Name string
+	// Languages are those of the pages. A person gets the first of ui_locales
+	// that there is, else what the browser prefers, else the first of the list.
+	// Empty means English.
+	Languages []Language
 
 	// Scopes describes scopes of the app's own, in words that a consent page
 	// shows, as a sentence that follows "It asks to:".
@@ -60,6 +65,13 @@ type Config struct {
 	// request parameter and answers with CompleteLogin or FailLogin. Empty
 	// means the built-in page.
 	LoginURL string
+	// ConsentURL is the app's own consent page, on the issuer's origin. It gets
+	// an interaction parameter and answers with CompleteConsent or DenyConsent.
+	// Empty means the built-in page.
+	ConsentURL string
+	// AccountPage lets people see and withdraw what they have allowed; nil is
+	// off.
+	AccountPage *AccountPage
 	// ClientAddress returns the address of the person's machine, by which
 	// wrong passwords are counted. Default: the peer of the connection, unless
 	// that is on this machine or in a private network: then it is taken for a
@@ -175,6 +187,7 @@ type resolved struct {
 	url       *url.URL
 	clients   *clients.Finder
 	catalogue *scopes.Catalogue
+	site      *page.Site
 }
 
 // resolve checks the whole config and returns all problems together.
@@ -221,6 +234,9 @@ func (c Config) resolve() (*resolved, error) {
 	if err := r.resolveClients(); err != nil {
 		errs = append(errs, err)
 	}
+	if r.site, err = c.newSite(); err != nil {
+		errs = append(errs, err)
+	}
 	errs = append(errs, r.checkTrusted()...)
 	for _, f := range r.features() {
 		errs = append(errs, f.check(r)...)
@@ -253,15 +269,15 @@ func (c Config) checkPaths(issuer *url.URL) error {
 	if issuer.Path != "" && (issuer.Path != issuer.EscapedPath() || issuer.Path != path.Clean(issuer.Path)) {
 		return fmt.Errorf("Issuer: the path of %q must be plain", c.Issuer)
 	}
-	if c.LoginURL == "" {
-		return nil
+	var errs []error
+	for _, own := range []struct{ name, address string }{{"LoginURL", c.LoginURL}, {"ConsentURL", c.ConsentURL}} {
+		u, err := issuer.Parse(own.address)
+		if own.address != "" && (err != nil || u.Scheme != issuer.Scheme || u.Host != issuer.Host || u.User != nil ||
+			strings.ContainsAny(own.address, "#\\") || !strings.HasPrefix(own.address, "/") && !strings.HasPrefix(own.address, issuer.Scheme+"://")) {
+			errs = append(errs, fmt.Errorf("%s: %q must be a path or a URL on the issuer's origin", own.name, own.address))
+		}
 	}
-	login, err := issuer.Parse(c.LoginURL)
-	if err != nil || login.Scheme != issuer.Scheme || login.Host != issuer.Host || login.User != nil ||
-		strings.ContainsAny(c.LoginURL, "#\\") || !strings.HasPrefix(c.LoginURL, "/") && !strings.HasPrefix(c.LoginURL, issuer.Scheme+"://") {
-		return fmt.Errorf("LoginURL: %q must be a path or a URL on the issuer's origin", c.LoginURL)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (r *resolved) checkTrusted() []error {

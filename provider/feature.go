@@ -33,6 +33,9 @@ func (c *Config) features() []feature {
 	if c.BackchannelLogout != nil {
 		out = append(out, c.BackchannelLogout)
 	}
+	if c.AccountPage != nil {
+		out = append(out, c.AccountPage)
+	}
 	return out
 }
 
@@ -80,7 +83,7 @@ func (p *Provider) endpoint(name string, fn wire.HandlerFunc, methods []string, 
 
 // page is an endpoint that people see.
 func (p *Provider) page(name string, fn wire.HandlerFunc, methods []string) http.Handler {
-	return p.endpoint(name, fn, methods, page.ErrorWriter(p.cfg.Name))
+	return p.endpoint(name, fn, methods, page.ErrorWriter(p.cfg.site))
 }
 
 // cors lets the origins of clients call h. Those of clients that are registered

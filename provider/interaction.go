@@ -24,7 +24,33 @@ func (p *Provider) CompleteLogin(w http.ResponseWriter, r *http.Request, id stri
 
 // FailLogin ends a login that did not succeed, and sends the person back to
 // the client with cause's code where it is an *oidckit.Error, access_denied
-// otherwise.
+// otherwise. Where no client has asked (LoginRequest.ClientID is empty: the
+// person came for a page of the issuer's own), it returns the error.
 func (p *Provider) FailLogin(w http.ResponseWriter, r *http.Request, id string, cause error) error {
 	return p.interaction.FailLogin(w, r, id, cause)
+}
+
+// ConsentRequest returns what the consent page at Config.ConsentURL is asked
+// for, from the interaction parameter it was called with. It returns an
+// *oidckit.Error where the question is not one of this session, was answered
+// or is too old; its description may be shown.
+func (p *Provider) ConsentRequest(r *http.Request) (*oidckit.ConsentRequest, error) {
+	return p.interaction.ConsentRequest(r)
+}
+
+// CompleteConsent allows what is in allowed of the scopes that were asked for,
+// remembers it, and answers the request with a redirect to the client.
+// ConsentRequest.Scope allows everything; openid is never left out where it
+// was asked for. r is the POST of the page's form, from the session that was
+// asked; id is ConsentRequest.ID. Each question is answered once; a second
+// answer, one of another session and one that allows more than was asked for
+// return an *oidckit.Error. After an error nothing has been written.
+func (p *Provider) CompleteConsent(w http.ResponseWriter, r *http.Request, id string, allowed oidckit.Scope) error {
+	return p.interaction.CompleteConsent(w, r, id, allowed)
+}
+
+// DenyConsent ends a request that the person did not allow: the client gets
+// access_denied. The terms are those of CompleteConsent.
+func (p *Provider) DenyConsent(w http.ResponseWriter, r *http.Request, id string) error {
+	return p.interaction.DenyConsent(w, r, id)
 }

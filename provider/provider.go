@@ -87,7 +87,7 @@ func (p *Provider) assemble() error {
 	auth := &authorize.Handler{
 		Issuer: c.Issuer, Path: c.url.Path + c.Paths.Authorization, Clients: c.clients, Scopes: c.catalogue, Sessions: sessions, Tokens: issuer,
 		Codes: set.Codes, Consents: set.Consents, Interactions: set.Interactions, Box: box, Active: p.active,
-		LoginURL: c.LoginURL, ConsentURL: c.url.Path + c.Paths.Consent,
+		LoginURL: c.LoginURL, ConsentURL: c.ConsentURL,
 		CodeLifetime: l.Code, CodeMemory: l.AccessToken, ConsentLifetime: l.Consent,
 		TrustedClients: c.TrustedClients, AllowConfidentialWithoutPKCE: c.AllowConfidentialWithoutPKCE,
 		Logger: c.Logger, Events: c.Events,
@@ -95,11 +95,18 @@ func (p *Provider) assemble() error {
 	if auth.LoginURL == "" {
 		auth.LoginURL = c.url.Path + c.Paths.Login
 	}
+	if auth.ConsentURL == "" {
+		auth.ConsentURL = c.url.Path + c.Paths.Consent
+	}
 	p.interaction = &interaction.Handler{
 		Authorize: auth, Sessions: sessions, Clients: c.clients, Interactions: set.Interactions, Replay: set.Replay,
 		Scopes: c.catalogue, CheckPassword: p.users.CheckPassword, UserName: p.userName, CrossOrigin: crossOrigin,
 		Throttle: interaction.NewThrottle(), ClientAddress: c.clientAddress,
-		Brand: c.Name, LoginPath: c.url.Path + c.Paths.Login, ConsentPath: c.url.Path + c.Paths.Consent,
+		Site: c.site, LoginPath: c.url.Path + c.Paths.Login, ConsentPath: c.url.Path + c.Paths.Consent, AccountPath: c.url.Path + c.Paths.Account,
+		Allowed: interaction.Allowed{
+			Consents: set.Consents, Grants: set.Grants, Sessions: set.Sessions, Revocations: set.Revocations, Box: box,
+			TokenLifetime: l.AccessToken + l.Code + time.Minute,
+		},
 		Issuer: c.Issuer, Logger: c.Logger, Events: c.Events,
 	}
 	a := &assembly{Provider: p, box: box, crossOrigin: crossOrigin, sessions: sessions, tokens: issuer, authorize: auth, outbound: c.Outbound.client()}
@@ -111,7 +118,7 @@ func (p *Provider) assemble() error {
 		Logger: c.Logger, Events: c.Events,
 	}
 	return p.route(a, &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, Claims: p.users.Claims}, &endsession.Handler{
-		Issuer: c.Issuer, Brand: c.Name, Clients: c.clients, Sessions: sessions, Tokens: issuer, Box: box,
+		Issuer: c.Issuer, Site: c.site, Clients: c.clients, Sessions: sessions, Tokens: issuer, Box: box,
 		Path: c.url.Path + c.Paths.EndSession, ConfirmPath: c.url.Path + c.Paths.EndSession + "/confirm", CrossOrigin: crossOrigin, UserName: p.userName,
 		Logger: c.Logger, Events: c.Events,
 	})

@@ -34,7 +34,9 @@ func (p *Provider) route(a *assembly, uinfo *userinfo.Handler, end *endsession.H
 		p.at(paths.Userinfo, p.cors(p.endpoint("userinfo", uinfo.Serve, getPost, userinfo.WriteError))),
 		p.at(paths.EndSession, p.page("end_session", end.Serve, getPost)),
 		p.at(paths.EndSession+"/confirm", p.page("end_session", end.Confirm, post)),
-		p.at(paths.Consent, p.page("consent", p.interaction.Consent, getPost)),
+	}
+	if p.cfg.ConsentURL == "" {
+		p.routes = append(p.routes, p.at(paths.Consent, p.page("consent", p.interaction.Consent, getPost)))
 	}
 	if p.cfg.LoginURL == "" {
 		p.routes = append(p.routes, p.at(paths.Login, p.page("login", p.interaction.Login, getPost)))
@@ -84,6 +86,7 @@ func (p *Provider) metadata() oidckit.ProviderMetadata {
 		TokenEndpointAuthMethodsSupported:          clientauth.Methods(),
 		TokenEndpointAuthSigningAlgValuesSupported: clientauth.Algorithms(),
 		PromptValuesSupported:                      []string{oidckit.PromptNone, oidckit.PromptLogin, oidckit.PromptConsent, oidckit.PromptSelectAccount},
+		UILocalesSupported:                         p.cfg.site.Tags(),
 		ClaimTypesSupported:                        []string{"normal"},
 		ClaimsSupported:                            userinfo.ClaimNames(),
 		CodeChallengeMethodsSupported:              []string{"S256"},

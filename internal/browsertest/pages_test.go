@@ -28,9 +28,9 @@ func pageServer(t *testing.T) *httptest.Server {
 		}
 	}
 	hidden := []page.Field{{Name: "interaction", Value: "i"}}
-	mux.Handle("GET /login", show(page.Login{ClientName: "Webapp", Action: "/login", Hidden: hidden}))
-	mux.Handle("GET /again", show(page.Login{ClientName: "Webapp", Action: "/login", Username: "alice", Error: "That user name and password do not match."}))
-	mux.Handle("GET /consent", show(page.Consent{ClientName: "Webapp", UserName: "alice", Action: "/consent", Hidden: hidden,
+	mux.Handle("GET /login", show(page.Login{Client: page.Client{Name: "Webapp"}, Action: "/login", Hidden: hidden}))
+	mux.Handle("GET /again", show(page.Login{Client: page.Client{Name: "Webapp"}, Action: "/login", Username: "alice", Error: "That user name and password do not match."}))
+	mux.Handle("GET /consent", show(page.Consent{Client: page.Client{Name: "Webapp"}, UserName: "alice", Action: "/consent", Hidden: hidden,
 		Scopes: []page.ScopeLine{{Name: "openid", Description: "Know who you are"}, {Name: "email", Description: "Read your e-mail address"}}}))
 	mux.Handle("GET /logout", show(page.Logout{ClientName: "Webapp", UserName: "alice", Action: "/logout", Hidden: hidden}))
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {

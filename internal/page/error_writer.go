@@ -14,14 +14,26 @@ const retryAfter = "5"
 // see. The page shows the error's description, which is ours and never a
 // peer's text. It lives here, not in wire, so that a program which only checks
 // tokens links no templates.
-func ErrorWriter(brand string) func(http.ResponseWriter, *http.Request, *oidckit.Error) {
-	return func(w http.ResponseWriter, _ *http.Request, e *oidckit.Error) {
+func ErrorWriter(site *Site) func(http.ResponseWriter, *http.Request, *oidckit.Error) {
+	return func(w http.ResponseWriter, r *http.Request, e *oidckit.Error) {
 		if e.HTTPStatus() == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", retryAfter)
 		}
 		// The connection is what is left to fail, and it has no other answer.
-		_ = Write(w, e.HTTPStatus(), Error{Brand: brand, Message: e.Description})
+		_ = site.Write(w, r, asked(r), e.HTTPStatus(), Error{Message: e.Description})
 	}
+}
+
+// maxAsked bounds what is read of a query that may be anything.
+const maxAsked = 8 << 10
+
+// asked returns the languages that the request names, where a client has sent
+// it.
+func asked(r *http.Request) []string {
+	if len(r.URL.RawQuery) > maxAsked {
+		return nil
+	}
+	return strings.Fields(r.URL.Query().Get("ui_locales"))
 }
 
 // sentence makes a description, which is written for developers, read like

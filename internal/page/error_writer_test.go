@@ -25,7 +25,7 @@ func TestErrorWriter(t *testing.T) {
 	}
 	for _, row := range rows {
 		h := wire.Endpoint(func(http.ResponseWriter, *http.Request) error { return row.err },
-			wire.Options{Methods: []string{"GET"}, WriteError: page.ErrorWriter("Example")})
+			wire.Options{Methods: []string{"GET"}, WriteError: page.ErrorWriter(nil)})
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
 		body := rec.Body.String()

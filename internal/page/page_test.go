@@ -9,19 +9,31 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+)
+
+var (
+	webapp = Client{Name: "Webapp", LogoURI: "https://app.example/logo.png", PolicyURI: "https://app.example/policy", TosURI: "https://app.example/tos"}
+	day    = time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC)
 )
 
 // every is one page of each kind, filled in.
 func every() map[string]Page {
 	hidden := []Field{{"interaction", "abc"}, {"csrf", "def"}}
 	return map[string]Page{
-		"login": Login{Brand: "Example", ClientName: "Webapp", Action: "/login", Hidden: hidden, Username: "alice",
-			Error: "That user name and password do not match.", PolicyURI: "https://app.example/policy", TosURI: "https://app.example/tos"},
-		"consent": Consent{Brand: "Example", ClientName: "Webapp", UserName: "alice", Action: "/consent", Hidden: hidden, ReturnHost: "app.example",
-			Scopes: []ScopeLine{{"openid", "Know who you are"}, {"orders:read", ""}}, PolicyURI: "https://app.example/policy"},
-		"logout":    Logout{Brand: "Example", ClientName: "Webapp", UserName: "alice", Action: "/logout", Hidden: hidden},
-		"signedout": SignedOut{Brand: "Example", Message: "See you.", ReturnURL: "https://app.example/", ReturnLabel: "Back to Webapp"},
-		"error":     Error{Brand: "Example", Message: "The link was used before.", RetryURL: "/auth/login", RetryLabel: "Start again"},
+		"login":  Login{Client: webapp, Action: "/login", Hidden: hidden, Username: "alice", Error: "That user name and password do not match."},
+		"choose": Choose{Client: webapp, UserName: "alice", Action: "/login", Hidden: hidden},
+		"consent": Consent{Client: webapp, UserName: "alice", Action: "/consent", Hidden: hidden, ReturnHost: "app.example",
+			Scopes: []ScopeLine{{"openid", "Know who you are"}, {"orders:read", ""}}, Claims: []string{"shoe_size"}},
+		"account": Account{UserName: "alice", Action: "/account", Notice: "Done.",
+			Allowed: []Allowed{
+				{Client: webapp, Scopes: []ScopeLine{{"openid", ""}, {"orders:read", "Read orders"}}, At: day, Withdraw: Field{"withdraw", "w1"}},
+				{At: day, Withdraw: Field{"withdraw", "w2"}},
+			},
+			Sessions: []Session{{At: day, Here: true, End: Field{"end", "e1"}}, {At: day, End: Field{"end", "e2"}}}},
+		"logout":    Logout{ClientName: "Webapp", UserName: "alice", Action: "/logout", Hidden: hidden},
+		"signedout": SignedOut{Message: "See you.", ReturnURL: "https://app.example/", ReturnLabel: "Back to Webapp"},
+		"error":     Error{Message: "The link was used before.", RetryURL: "/auth/login", RetryLabel: "Start again"},
 	}
 }
 
@@ -45,7 +57,7 @@ func text(t *testing.T, p Page) string {
 
 // ATK-336: the header matrix of the pages.
 func TestHeaders(t *testing.T) {
-	forms := map[string]bool{"login": true, "consent": true, "logout": true}
+	forms := map[string]bool{"login": true, "choose": true, "consent": true, "account": true, "logout": true}
 	for name, p := range every() {
 		h := render(t, http.StatusBadRequest, p).Header
 		want := map[string]string{
@@ -72,6 +84,12 @@ func TestHeaders(t *testing.T) {
 		}
 		if strings.Contains(csp, "unsafe") || strings.Contains(csp, "script-src") || strings.Contains(csp, "*") {
 			t.Errorf("%s: policy allows too much: %s", name, csp)
+		}
+		// OpenID Connect Dynamic Client Registration 1.0 §2: the logo is shown, and
+		// nothing else is loaded.
+		logo := name == "login" || name == "choose" || name == "consent"
+		if strings.Contains(csp, "; img-src https://app.example/logo.png") != logo || strings.Contains(csp, "img-src") != logo {
+			t.Errorf("%s: images in %q", name, csp)
 		}
 		// A form-action also binds the redirect that answers the form.
 		if strings.Contains(csp, "form-action") == forms[name] {
@@ -118,16 +136,20 @@ func TestContents(t *testing.T) {
 	must := map[string][]string{
 		"login": {`name="username"`, `name="password"`, `type="password"`, `<button type="submit">`, "Webapp", `autocomplete="username"`,
 			`autocomplete="current-password"`, `<label for="username">`, `<label for="password">`, `role="alert"`, `aria-describedby="login-error"`,
-			`value="alice"`, `name="interaction" value="abc"`, `action="/login"`, `href="https://app.example/policy"`, `href="https://app.example/tos"`},
-		"consent":   {`name="decision" value="allow"`, `name="decision" value="deny"`, "Webapp", "alice", "Know who you are", "orders:read", "app.example"},
+			`value="alice"`, `name="interaction" value="abc"`, `action="/login"`, `href="https://app.example/policy"`, `href="https://app.example/tos"`,
+			`<img class="logo" src="https://app.example/logo.png" alt=""`},
+		"choose": {`name="account" value="continue"`, `name="account" value="other"`, "alice", "Webapp", `name="interaction" value="abc"`},
+		"account": {"Webapp", "alice", "Know who you are", "Read orders", "2026-03-01", `name="withdraw" value="w1"`, `name="withdraw" value="w2"`,
+			`name="end" value="e1"`, `name="end" value="e2"`, "This browser", "An app that is no longer here", `aria-label="Withdraw what Webapp may do"`, `role="status"`},
+		"consent":   {`name="decision" value="allow"`, `name="decision" value="deny"`, "Webapp", "alice", "Know who you are", "orders:read", "app.example", "shoe_size"},
 		"logout":    {`name="logout"`, "Webapp", "alice", `name="csrf" value="def"`},
 		"signedout": {`href="https://app.example/"`, "Back to Webapp", "See you."},
 		"error":     {`href="/auth/login"`, "Start again", "The link was used before."},
 	}
-	never := []string{"<script", "javascript:", "style=", "onclick", "http-equiv", " src="}
+	never := []string{"<script", "javascript:", "style=", "onclick", "http-equiv", "<iframe", "<link"}
 	for name, p := range pages {
 		got := text(t, p)
-		for _, s := range append(must[name], `<html lang="en">`, `name="viewport"`, "<h1>", "<title>") {
+		for _, s := range append(must[name], `<html lang="en" dir="ltr">`, `name="viewport"`, "<h1>", "<title>") {
 			if !strings.Contains(got, s) {
 				t.Errorf("%s lacks %s:\n%s", name, s, got)
 			}
@@ -174,13 +196,16 @@ func TestHostileValues(t *testing.T) {
 		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `javascript:alert(1)`, "a\r\nSet-Cookie: x=1",
 		"\x1b[31mred", `</style><script>`, `{{.}}`, "\u202eevil", "\xff\xfe", strings.Repeat("long ", 100_000),
 	} {
-		hidden := []Field{{"h", v}}
+		hidden, client := []Field{{"h", v}}, Client{v, v, v, v}
 		for name, p := range map[string]Page{
-			"login":     Login{Brand: v, ClientName: v, PolicyURI: v, TosURI: v, Action: "/x", Hidden: hidden, Username: v, Error: v},
-			"consent":   Consent{Brand: v, ClientName: v, UserName: v, Scopes: []ScopeLine{{v, ""}, {"", v}}, ReturnHost: v, Action: "/x", Hidden: hidden, PolicyURI: v, TosURI: v},
-			"logout":    Logout{Brand: v, ClientName: v, UserName: v, Action: "/x", Hidden: hidden, ReturnURL: v},
-			"signedout": SignedOut{Brand: v, Message: v, ReturnURL: v, ReturnLabel: v},
-			"error":     Error{Brand: v, Title: v, Message: v, RetryURL: v, RetryLabel: v},
+			"login":   Login{Client: client, Action: "/x", Hidden: hidden, Username: v, Error: v},
+			"choose":  Choose{Client: client, UserName: v, Action: "/x", Hidden: hidden},
+			"consent": Consent{Client: client, UserName: v, Scopes: []ScopeLine{{v, ""}, {"", v}}, Claims: []string{v}, ReturnHost: v, Action: "/x", Hidden: hidden},
+			"account": Account{UserName: v, Notice: v, Action: "/x", Allowed: []Allowed{{Client: client, Scopes: []ScopeLine{{v, v}}, Withdraw: Field{"h", v}}},
+				Sessions: []Session{{End: Field{"h", v}}}},
+			"logout":    Logout{ClientName: v, UserName: v, Action: "/x", Hidden: hidden, ReturnURL: v},
+			"signedout": SignedOut{Message: v, ReturnURL: v, ReturnLabel: v},
+			"error":     Error{Title: v, Message: v, RetryURL: v, RetryLabel: v},
 		} {
 			res := render(t, http.StatusOK, p)
 			for k, vals := range res.Header {
@@ -197,7 +222,7 @@ func TestHostileValues(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("long ", 100_000)
-	if n := len(text(t, Logout{ClientName: long, UserName: long, Brand: long})); n > 20_000 {
+	if n := len(text(t, Logout{ClientName: long, UserName: long})); n > 20_000 {
 		t.Errorf("a long name makes a page of %d bytes", n)
 	}
 }
@@ -243,7 +268,7 @@ func TestErrorHasWayOn(t *testing.T) {
 				t.Errorf("%d %+v: no way on", status, p)
 			}
 		}
-		if errorTitle(status) == "" {
+		if English.Text(errorTitle(status)) == "" {
 			t.Errorf("%d has no title", status)
 		}
 		if got := render(t, status, Error{}).StatusCode; got != status {

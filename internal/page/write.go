@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -24,36 +25,34 @@ var (
 // maxShown is how many characters of a name that others chose are shown.
 const maxShown = 120
 
-// set is parsed at the first page, so that a program which shows none does not
-// pay for it at start.
-var set = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("").Funcs(template.FuncMap{
-		"clip": clip, "legal": newLegal, "link": link, "way": newWay,
-	}).Parse(pagesText))
-})
+// maxImageLink bounds an address that becomes part of a header, in bytes.
+const maxImageLink = 1024
 
 var styleHash = sync.OnceValue(func() string {
 	sum := sha256.Sum256([]byte(styleText))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 })
 
-// Write answers with p. Nothing has been written when it returns an error that
-// is not the connection's.
-func Write(w http.ResponseWriter, status int, p Page) error {
-	v := p.page(status)
+// Write answers with p in English, without a name above it. Nothing has been
+// written when it returns an error that is not the connection's.
+func Write(w http.ResponseWriter, status int, p Page) error { return write(w, English, "", status, p) }
+
+func write(w http.ResponseWriter, l *Language, brand string, status int, p Page) error {
+	v := p.page(status, l)
 	var body, out bytes.Buffer
-	if err := set().ExecuteTemplate(&body, v.template, v.data); err != nil {
+	if err := l.templates().ExecuteTemplate(&body, v.template, v.data); err != nil {
 		return fmt.Errorf("page: %s: %w", v.template, err)
 	}
-	err := set().ExecuteTemplate(&out, "layout", struct {
-		Title, Brand string
-		Style        template.CSS
-		Body         template.HTML
-	}{v.title, clip(v.brand), template.CSS(styleText), template.HTML(body.String())})
+	err := l.templates().ExecuteTemplate(&out, "layout", struct {
+		Title, Brand, Language, Direction string
+		Style                             template.CSS
+		Body                              template.HTML
+	}{v.title, clip(brand), l.tag, l.direction, template.CSS(styleText), template.HTML(body.String())})
 	if err != nil {
 		return fmt.Errorf("page: layout: %w", err)
 	}
-	setHeaders(w.Header(), v.submits)
+	setHeaders(w.Header(), v)
+	w.Header().Set("Content-Language", l.tag)
 	w.WriteHeader(status)
 	if _, err := w.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("page: %w", err)
@@ -62,16 +61,19 @@ func Write(w http.ResponseWriter, status int, p Page) error {
 }
 
 // setHeaders gives every page the same guard rails.
-func setHeaders(h http.Header, submits bool) {
+func setHeaders(h http.Header, v view) {
 	csp := "default-src 'none'; style-src " + styleHash() + "; base-uri 'none'; frame-ancestors 'none'"
 	referrer := "no-referrer"
-	if submits {
+	if v.submits {
 		// A form-action would also hold back the redirect that answers the form,
 		// to a client on another origin; no-referrer would make the form's Origin
 		// "null", which the check against foreign posts refuses.
 		referrer = "same-origin"
 	} else {
 		csp += "; form-action 'none'"
+	}
+	if v.image != "" {
+		csp += "; img-src " + policySource(v.image)
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", csp)
@@ -107,6 +109,29 @@ func webLink(raw string) string {
 		return ""
 	}
 	return raw
+}
+
+// imageHost is a host that can stand in a policy as it is.
+var imageHost = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]+)?$`)
+
+// imageLink returns raw when it is a web address that can be both shown and
+// named in a Content-Security-Policy, else "".
+func imageLink(raw string) string {
+	u, err := url.Parse(webLink(raw))
+	if err != nil || !imageHost.MatchString(u.Host) || strings.ContainsAny(u.EscapedPath(), ";, '*") || len(raw) > maxImageLink {
+		return ""
+	}
+	return raw
+}
+
+// policySource returns the source expression of an imageLink (CSP3 §2.3.1),
+// which knows no query.
+func policySource(image string) string {
+	u, err := url.Parse(image)
+	if image == "" || err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + u.EscapedPath()
 }
 
 type legal struct{ Policy, Terms string }

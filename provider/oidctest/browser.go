@@ -137,6 +137,8 @@ func (b *Browser) submit(res *http.Response, body string) (*http.Response, error
 	case strings.Contains(body, `name="password"`):
 		fields.Set("username", b.Username)
 		fields.Set("password", b.Password)
+	case strings.Contains(body, `name="account"`):
+		fields.Set("account", "continue")
 	case strings.Contains(body, `name="decision"`):
 		fields.Set("decision", "allow")
 		if b.Deny {

@@ -19,7 +19,7 @@ const (
 )
 
 func (s consents) PutConsent(ctx context.Context, c *opstore.Consent) error {
-	doc, err := sqldb.Pack(consentFormat, consentDoc{c.Subject, c.ClientID, c.Scope, c.Resource, c.Claims, c.GrantedAt.UTC(), c.ExpiresAt.UTC()})
+	doc, err := sqldb.Pack(consentFormat, consentDoc{c.ID, c.Subject, c.ClientID, c.Scope, c.Resource, c.Claims, c.GrantedAt.UTC(), c.ExpiresAt.UTC()})
 	if err != nil {
 		return wrap("put consent", err)
 	}
@@ -48,6 +48,7 @@ func (s consents) read(doc string) (*opstore.Consent, error) {
 		return nil, err
 	}
 	return &opstore.Consent{
+		ID:        d.ID,
 		Subject:   d.Subject,
 		ClientID:  d.ClientID,
 		Scope:     d.Scope,
@@ -66,6 +67,7 @@ func (s consents) DeleteConsent(ctx context.Context, subject, clientID string) e
 const consentFormat = 1
 
 type consentDoc struct {
+	ID        string    `json:"id"`
 	Subject   string    `json:"sub"`
 	ClientID  string    `json:"client_id"`
 	Scope     []string  `json:"scope,omitempty"`

@@ -10,6 +10,9 @@ import (
 // Consent is what a user has allowed a client, remembered so that the same is
 // not asked twice.
 type Consent struct {
+	// ID names the consent from the day it was first given until it is
+	// withdrawn: the tokens that come of it are revoked by it.
+	ID       string
 	Subject  string
 	ClientID string
 	Scope    oidckit.Scope

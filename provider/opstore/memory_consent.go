@@ -101,6 +101,7 @@ func (m *memoryConsents) DeleteConsent(ctx context.Context, subject, clientID st
 func packConsent(c *Consent) string {
 	var buf [packSize]byte
 	p := memtable.NewPacker(buf[:])
+	p.Text(c.ID)
 	p.Text(c.Subject)
 	p.Text(c.ClientID)
 	p.Texts(c.Scope)
@@ -114,6 +115,7 @@ func packConsent(c *Consent) string {
 func unpackConsent(record string) *Consent {
 	u := memtable.NewUnpacker(record)
 	c := &Consent{}
+	c.ID = u.Text()
 	c.Subject = u.Text()
 	c.ClientID = u.Text()
 	c.Scope = u.Texts()

@@ -192,8 +192,11 @@ func (h *Handler) fail(w http.ResponseWriter, err error) error {
 // StartAgain is the address at which the same request is made anew, "" where
 // that cannot be told from what is left of it.
 func (h *Handler) StartAgain(req *Request) string {
-	if req == nil || req.HintSubject != "" {
+	switch {
+	case req == nil || req.HintSubject != "":
 		return ""
+	case req.ReturnTo != "":
+		return req.ReturnTo
 	}
 	return h.Path + "?" + req.query()
 }

@@ -34,6 +34,9 @@ type Request struct {
 	ACRValues []string `json:"acr_values,omitempty"`
 	// HintSubject is the sub of a verified id_token_hint.
 	HintSubject string `json:"hint_sub,omitempty"`
+	// ReturnTo is set where no client asks but a page of the issuer's own: the
+	// path to come back to.
+	ReturnTo string `json:"return_to,omitempty"`
 }
 
 const (

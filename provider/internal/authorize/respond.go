@@ -28,6 +28,10 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, se
 	if err != nil {
 		return err
 	}
+	grantID, err := h.newGrantID(ctx, sess.Subject, req.ClientID)
+	if err != nil {
+		return err
+	}
 	code := secret.Token()
 	err = h.Codes.CreateCode(ctx, &opstore.Code{
 		Hash:          oidckit.HashToken(code),
@@ -35,7 +39,7 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, se
 		RedirectURI:   req.RedirectURI,
 		CodeChallenge: req.CodeChallenge,
 		Authorization: opstore.Authorization{
-			GrantID:   secret.ID(),
+			GrantID:   grantID,
 			Subject:   sess.Subject,
 			SessionID: sess.ID,
 			Scope:     req.Scope,
@@ -94,12 +98,13 @@ func (h *Handler) Grant(w http.ResponseWriter, r *http.Request, req *Request, se
 func (h *Handler) remember(ctx context.Context, req *Request, sess *opstore.Session) error {
 	now := time.Now()
 	next := &opstore.Consent{
-		Subject: sess.Subject, ClientID: req.ClientID, Scope: slices.Clone(req.Scope), Resource: slices.Clone(req.Resource),
+		ID: secret.ID(), Subject: sess.Subject, ClientID: req.ClientID, Scope: slices.Clone(req.Scope), Resource: slices.Clone(req.Resource),
 		GrantedAt: now, ExpiresAt: now.Add(h.ConsentLifetime),
 	}
 	before, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
 	switch {
 	case err == nil:
+		next.ID = before.ID
 		next.Scope = append(next.Scope, before.Scope.Without(next.Scope...)...)
 		for _, id := range before.Resource {
 			if !slices.Contains(next.Resource, id) {

@@ -23,8 +23,9 @@ import (
 // Handler serves the endpoint and its confirmation. Its fields are set once;
 // it is safe for concurrent use.
 type Handler struct {
-	Issuer   string
-	Brand    string
+	Issuer string
+	// Site writes the pages.
+	Site     *page.Site
 	Clients  opstore.Clients
 	Sessions *session.Sessions
 	Tokens   *tokens.Issuer
@@ -56,6 +57,8 @@ type logout struct {
 	// SessionID is the session that the page was shown to.
 	SessionID string `json:"sid,omitempty"`
 	At        int64  `json:"at"`
+	// UILocales are the languages the client has asked for.
+	UILocales []string `json:"ui_locales,omitempty"`
 
 	clientName string
 	// hint is what a valid id_token_hint said.
@@ -85,7 +88,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	sess, err := h.Sessions.Current(r)
 	switch {
 	case errors.Is(err, oidckit.ErrUnauthenticated):
-		return h.done(w, req)
+		return h.done(w, r, req)
 	case err != nil:
 		return err
 	case req.names(sess):
@@ -104,7 +107,7 @@ func params(w http.ResponseWriter, r *http.Request) (wire.Params, error) {
 // check reads the request. A bad hint or an unregistered address is told to
 // the person, never followed (§3).
 func (h *Handler) check(ctx context.Context, p wire.Params) (*logout, error) {
-	req := &logout{State: []byte(p.Get("state")), ClientID: p.Get("client_id"), At: time.Now().Unix()}
+	req := &logout{State: []byte(p.Get("state")), ClientID: p.Get("client_id"), At: time.Now().Unix(), UILocales: strings.Fields(p.Get("ui_locales"))}
 	if len(req.State) > maxState {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "state is too long")
 	}
@@ -163,8 +166,8 @@ func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, req *logout, s
 	if err != nil {
 		return err
 	}
-	return page.Write(w, http.StatusOK, page.Logout{
-		Brand: h.Brand, ClientName: req.clientName, UserName: name, Action: h.ConfirmPath,
+	return h.Site.Write(w, r, req.UILocales, http.StatusOK, page.Logout{
+		ClientName: req.clientName, UserName: name, Action: h.ConfirmPath,
 		Hidden: []page.Field{{Name: "request", Value: h.Box.SealText(plain, sealedFor)}},
 	})
 }
@@ -185,7 +188,7 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	}
 	sess, err := h.Sessions.Current(r)
 	if errors.Is(err, oidckit.ErrUnauthenticated) {
-		return h.done(w, req)
+		return h.done(w, r, req)
 	}
 	if err != nil {
 		return err
@@ -203,13 +206,13 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, req *logout, sess 
 	h.Events.Send(r.Context(), oidckit.Event{
 		Name: oidckit.EventLogout, Issuer: h.Issuer, ClientID: req.ClientID, Subject: sess.Subject, SessionID: sess.ID,
 	})
-	return h.done(w, req)
+	return h.done(w, r, req)
 }
 
 // done sends the person back, or tells that the session has ended.
-func (h *Handler) done(w http.ResponseWriter, req *logout) error {
+func (h *Handler) done(w http.ResponseWriter, r *http.Request, req *logout) error {
 	if req.ReturnTo == "" {
-		return page.Write(w, http.StatusOK, page.SignedOut{Brand: h.Brand})
+		return h.Site.Write(w, r, req.UILocales, http.StatusOK, page.SignedOut{})
 	}
 	target := req.ReturnTo
 	if len(req.State) > 0 {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/page"
+	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/internal/wire"
 	"github.com/oidckit/oidckit/provider/internal/authorize"
 	"github.com/oidckit/oidckit/provider/internal/scopes"
@@ -38,12 +40,16 @@ type Handler struct {
 	// returns, "" where that says nothing.
 	Throttle      *Throttle
 	ClientAddress func(*http.Request) string
-	Brand         string
-	LoginPath     string
-	ConsentPath   string
-	Issuer        string
-	Logger        zerolog.Logger
-	Events        oidckit.EventSink
+	// Site writes the pages.
+	Site        *page.Site
+	LoginPath   string
+	ConsentPath string
+	AccountPath string
+	Issuer      string
+	// Allowed is what the account page needs.
+	Allowed Allowed
+	Logger  zerolog.Logger
+	Events  oidckit.EventSink
 }
 
 // LoginRequest returns the login that a request to a login page is about.
@@ -60,7 +66,9 @@ func (h *Handler) LoginRequest(r *http.Request) (*oidckit.LoginRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return req.LoginRequest(sealed, displayName(client)), nil
+	lr := req.LoginRequest(sealed, displayName(client))
+	lr.ReturnTo = req.ReturnTo
+	return lr, nil
 }
 
 // fromForm reads a field of the form that an app's own page has posted. A form
@@ -76,8 +84,11 @@ func fromForm(r *http.Request, name string) string {
 }
 
 // client returns the client of a waiting request, which may have been removed
-// meanwhile.
+// meanwhile; an empty one where the issuer itself asks.
 func (h *Handler) client(ctx context.Context, req *authorize.Request) (*opstore.Client, error) {
+	if req.ReturnTo != "" {
+		return &opstore.Client{}, nil
+	}
 	client, err := h.Clients.Client(ctx, req.ClientID)
 	if errors.Is(err, oidckit.ErrNotFound) {
 		return nil, authorize.ErrRequestExpired
@@ -90,6 +101,12 @@ func displayName(c *opstore.Client) string {
 		return c.Metadata.ClientName
 	}
 	return c.Metadata.ClientID
+}
+
+// shown is a client as pages show it.
+func shown(c *opstore.Client) page.Client {
+	m := &c.Metadata
+	return page.Client{Name: displayName(c), LogoURI: m.LogoURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI}
 }
 
 // CompleteLogin signs the person in and goes on with the request. Each request
@@ -112,17 +129,13 @@ func (h *Handler) CompleteLogin(w http.ResponseWriter, r *http.Request, id strin
 		return err
 	}
 	if !active {
-		return h.FailLogin(w, r, id, oidckit.NewError(oidckit.AccessDenied, "the account may not sign in"))
+		return h.FailLogin(w, r, id, errMayNotSignIn)
 	}
 	// A time to come would outwit every max_age.
 	if now := time.Now(); auth.Time.IsZero() || auth.Time.After(now) {
 		auth.Time = now
 	}
-	err = h.Replay.UseOnce(ctx, "login:"+req.ID, time.Unix(req.ReceivedAt, 0).Add(time.Hour))
-	if errors.Is(err, oidckit.ErrConsumed) {
-		return errCompleted
-	}
-	if err != nil {
+	if err := h.spend(ctx, req); err != nil {
 		return err
 	}
 	sess, err := h.Sessions.SignIn(w, r, auth)
@@ -132,10 +145,26 @@ func (h *Handler) CompleteLogin(w http.ResponseWriter, r *http.Request, id strin
 	h.Events.Send(ctx, oidckit.Event{
 		Name: oidckit.EventLoginSucceeded, Issuer: h.Issuer, ClientID: req.ClientID, Subject: auth.Subject, SessionID: sess.ID,
 	})
+	if req.ReturnTo != "" {
+		redirect(w, req.ReturnTo)
+		return nil
+	}
 	return h.Authorize.Continue(w, r, req, client, sess)
 }
 
-var errCompleted = oidckit.NewError(oidckit.InvalidRequest, "this sign-in was completed before")
+var (
+	errCompleted    = oidckit.NewError(oidckit.InvalidRequest, "this sign-in was completed before")
+	errMayNotSignIn = oidckit.NewError(oidckit.AccessDenied, "the account may not sign in")
+)
+
+// spend lets a request be completed once.
+func (h *Handler) spend(ctx context.Context, req *authorize.Request) error {
+	err := h.Replay.UseOnce(ctx, "login:"+req.ID, time.Unix(req.ReceivedAt, 0).Add(time.Hour))
+	if errors.Is(err, oidckit.ErrConsumed) {
+		return errCompleted
+	}
+	return err
+}
 
 func validSubject(s string) bool {
 	if s == "" || len(s) > maxSubject {
@@ -150,7 +179,8 @@ func validSubject(s string) bool {
 }
 
 // FailLogin ends a login that did not succeed: the client is told cause's
-// code, or access_denied where cause is of another kind.
+// code, or access_denied where cause is of another kind. Where no client has
+// asked, the error is returned.
 func (h *Handler) FailLogin(w http.ResponseWriter, r *http.Request, id string, cause error) error {
 	req, err := h.Authorize.Open(id)
 	if err != nil {
@@ -161,6 +191,9 @@ func (h *Handler) FailLogin(w http.ResponseWriter, r *http.Request, id string, c
 		e = oidckit.NewError(oidckit.AccessDenied, "the user did not sign in").WithCause(cause)
 	}
 	h.Events.Send(r.Context(), oidckit.Event{Name: oidckit.EventLoginFailed, Issuer: h.Issuer, ClientID: req.ClientID, Err: cause})
+	if req.ReturnTo != "" {
+		return e
+	}
 	return h.Authorize.Fail(w, req, e)
 }
 
@@ -170,4 +203,25 @@ func (h *Handler) sameOrigin(r *http.Request) error {
 		return oidckit.NewError(oidckit.AccessDenied, "this form was sent from another site").WithCause(err)
 	}
 	return nil
+}
+
+// signIn sends the person to the login page for a page of the issuer's own:
+// the login waits, sealed, like that of a client, but comes back to path.
+func (h *Handler) signIn(w http.ResponseWriter, path string, locales []string) error {
+	sealed, err := h.Authorize.Seal(&authorize.Request{ID: secret.ID(), ReceivedAt: time.Now().Unix(), ReturnTo: path, UILocales: locales})
+	if err != nil {
+		return err
+	}
+	redirect(w, h.Authorize.LoginAddress(sealed))
+	return nil
+}
+
+// redirect answers with 303, so that no post is repeated elsewhere (RFC 9700
+// §4.12).
+func redirect(w http.ResponseWriter, target string) {
+	head := w.Header()
+	wire.NoStore(head)
+	head.Set("Referrer-Policy", "no-referrer")
+	head.Set("Location", target)
+	w.WriteHeader(http.StatusSeeOther)
 }

@@ -2,8 +2,8 @@ package interaction
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -18,8 +18,8 @@ const (
 	maxPassword = 1024
 )
 
-// Login serves the built-in login page: GET shows it, POST checks the
-// password.
+// Login serves the built-in login page: GET shows it, or the choice of an
+// account where that is asked for; POST takes the answer.
 func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return h.showLogin(w, r)
@@ -34,8 +34,15 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 	sealed := form.Get("request")
 	req, err := h.Authorize.Open(sealed)
 	if err != nil {
-		return h.startAgain(w, req, err)
+		return h.startAgain(w, r, req, err)
 	}
+	if choice := form.Get("account"); choice != "" {
+		return h.choose(w, r, req, sealed, choice, form.Get("session"))
+	}
+	return h.signInWithPassword(w, r, req, sealed, form)
+}
+
+func (h *Handler) signInWithPassword(w http.ResponseWriter, r *http.Request, req *authorize.Request, sealed string, form wire.Params) error {
 	username, password := form.Get("username"), form.Get("password")
 	try, wait := h.Throttle.begin(username, h.ClientAddress(r))
 	if wait > 0 {
@@ -45,7 +52,8 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 	if errors.Is(err, oidckit.ErrUnauthenticated) {
 		h.Logger.Warn().Str("endpoint", "login").Str("client_id", req.ClientID).Msg("wrong user name or password")
 		h.Events.Send(r.Context(), oidckit.Event{Name: oidckit.EventLoginFailed, Issuer: h.Issuer, ClientID: req.ClientID, Err: err})
-		return h.writeLogin(w, r, http.StatusForbidden, req, sealed, username, "The user name or the password is not right.")
+		problem := h.Site.Language(r, req.UILocales).Text("login.wrong")
+		return h.writeLogin(w, r, http.StatusForbidden, req, sealed, username, problem)
 	}
 	if err != nil {
 		try.unchecked()
@@ -53,21 +61,23 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 	}
 	try.succeeded()
 	if err := h.CompleteLogin(w, r, sealed, auth); err != nil {
-		return h.startAgain(w, req, err)
+		return h.startAgain(w, r, req, err)
 	}
 	return nil
 }
 
 // startAgain offers the way on where a request is too old or was answered
 // before, and hands on every other error.
-func (h *Handler) startAgain(w http.ResponseWriter, req *authorize.Request, err error) error {
+func (h *Handler) startAgain(w http.ResponseWriter, r *http.Request, req *authorize.Request, err error) error {
 	again := h.Authorize.StartAgain(req)
-	if again == "" || !errors.Is(err, errCompleted) && !errors.Is(err, authorize.ErrRequestExpired) {
+	if again == "" || !errors.Is(err, errCompleted) && !errors.Is(err, authorize.ErrRequestExpired) && !errors.Is(err, errMayNotSignIn) {
 		return err
 	}
 	e := wire.AsError(err)
 	wire.Log(h.Logger, "login", e)
-	return page.Write(w, e.HTTPStatus(), page.Error{Brand: h.Brand, Message: e.Description, RetryURL: again, RetryLabel: "Start again"})
+	return h.Site.Write(w, r, req.UILocales, e.HTTPStatus(), page.Error{
+		Message: e.Description, RetryURL: again, RetryLabel: h.Site.Language(r, req.UILocales).Text("error.start_again"),
+	})
 }
 
 var errTooMany = errors.New("too many wrong passwords")
@@ -79,7 +89,7 @@ func (h *Handler) tooMany(w http.ResponseWriter, r *http.Request, req *authorize
 	h.Events.Send(r.Context(), oidckit.Event{Name: oidckit.EventLoginFailed, Issuer: h.Issuer, ClientID: req.ClientID, Err: errTooMany})
 	// RFC 6585 §4
 	w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-	problem := fmt.Sprintf("There were too many attempts. Wait %d minutes, then try again.", int(wait/time.Minute)+1)
+	problem := h.Site.Language(r, req.UILocales).Fill("login.too_many", "minutes", strconv.Itoa(int(wait/time.Minute)+1))
 	return h.writeLogin(w, r, http.StatusTooManyRequests, req, sealed, username, problem)
 }
 
@@ -98,7 +108,14 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request) error {
 	sealed := params.Get("request")
 	req, err := h.Authorize.Open(sealed)
 	if err != nil {
-		return h.startAgain(w, req, err)
+		return h.startAgain(w, r, req, err)
+	}
+	sess, err := h.choosable(r, req)
+	if err != nil {
+		return err
+	}
+	if sess != nil {
+		return h.writeChoose(w, r, req, sealed, sess)
 	}
 	return h.writeLogin(w, r, http.StatusOK, req, sealed, req.LoginHint, "")
 }
@@ -108,14 +125,16 @@ func (h *Handler) writeLogin(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return err
 	}
-	return page.Write(w, status, page.Login{
-		Brand:      h.Brand,
-		ClientName: displayName(client),
-		PolicyURI:  client.Metadata.PolicyURI,
-		TosURI:     client.Metadata.TosURI,
-		Action:     h.LoginPath,
-		Hidden:     []page.Field{{Name: "request", Value: sealed}},
-		Username:   username,
-		Error:      problem,
+	return h.Site.Write(w, r, req.UILocales, status, page.Login{
+		Client: shown(client), Action: h.LoginPath, Hidden: []page.Field{{Name: "request", Value: sealed}},
+		Username: username, Error: problem,
 	})
+}
+
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }

@@ -42,7 +42,7 @@ func (h *Handler) authorizationCode(ctx context.Context, client *opstore.Client,
 	if err := h.checkUser(ctx, &code.Authorization); err != nil {
 		return nil, err
 	}
-	if err := h.checkSession(ctx, &code.Authorization); err != nil {
+	if err := h.checkWithdrawn(ctx, &code.Authorization); err != nil {
 		return nil, err
 	}
 	// The store is the judge of who came first.
@@ -56,15 +56,22 @@ func (h *Handler) authorizationCode(ctx context.Context, client *opstore.Client,
 	return &issue{authorization: &code.Authorization, target: target, refreshToken: refresh, nonce: true}, nil
 }
 
-// checkSession refuses a code whose session has ended meanwhile: its client was
-// told already.
-func (h *Handler) checkSession(ctx context.Context, auth *opstore.Authorization) error {
-	if auth.SessionID == "" || auth.Scope.Has(oidckit.ScopeOfflineAccess) {
+// checkWithdrawn refuses a code whose session has ended meanwhile, for its
+// client was told already, and one whose user has withdrawn the consent that it came of.
+func (h *Handler) checkWithdrawn(ctx context.Context, auth *opstore.Authorization) error {
+	var ids []string
+	if auth.SessionID != "" && !auth.Scope.Has(oidckit.ScopeOfflineAccess) {
+		ids = append(ids, opstore.RevokedSessionID(auth.SessionID))
+	}
+	if consent := opstore.ConsentOfGrant(auth.GrantID); consent != "" {
+		ids = append(ids, opstore.RevokedConsentID(consent))
+	}
+	if len(ids) == 0 {
 		return nil
 	}
-	ended, err := h.Revocations.Revoked(ctx, opstore.RevokedSessionID(auth.SessionID))
-	if err == nil && ended {
-		err = invalidGrant(errors.New("the session has ended"))
+	withdrawn, err := h.Revocations.Revoked(ctx, ids...)
+	if err == nil && withdrawn {
+		err = invalidGrant(errors.New("the session has ended, or the consent was withdrawn"))
 	}
 	return err
 }

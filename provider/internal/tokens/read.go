@@ -56,7 +56,7 @@ func (i *Issuer) ReadAccessToken(ctx context.Context, token string) (*AccessClai
 	if err != nil {
 		return nil, invalidToken("scope does not parse")
 	}
-	ids := []string{opstore.RevokedTokenID(c.ID), opstore.RevokedGrantID(grantOf(c.ID))}
+	ids := revokers(c.ID)
 	if c.SessionID != "" && !scope.Has(oidckit.ScopeOfflineAccess) {
 		ids = append(ids, opstore.RevokedSessionID(c.SessionID))
 	}
@@ -71,6 +71,16 @@ func (i *Issuer) ReadAccessToken(ctx context.Context, token string) (*AccessClai
 		Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID,
 		Scope: scope, ExpiresAt: time.Unix(c.ExpiresAt, 0), SessionID: c.SessionID,
 	}, nil
+}
+
+// revokers are the ids any of which denies the access token with this jti.
+func revokers(jti string) []string {
+	grant := grantOf(jti)
+	ids := []string{opstore.RevokedTokenID(jti), opstore.RevokedGrantID(grant)}
+	if consent := opstore.ConsentOfGrant(grant); consent != "" {
+		ids = append(ids, opstore.RevokedConsentID(consent))
+	}
+	return ids
 }
 
 func (i *Issuer) verify(ctx context.Context, token string) (*jose.JWS, error) {

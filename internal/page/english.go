@@ -1,0 +1,93 @@
+package page
+
+// English is the language of pages whose reader asks for none that there is.
+// Its message ids are those that every language has, with the placeholders in
+// braces. Ids that begin with "scope." and "error." may be more: a scope in
+// words, and the translation of an error's description.
+var English = mustLanguage("en", map[string]string{
+	"policy":       "Privacy policy",
+	"terms":        "Terms of service",
+	"new_tab":      "(opens in a new tab)",
+	"signed_in_as": "You are signed in as {user}.",
+	"continue":     "Continue",
+	"date":         "2006-01-02",
+
+	"login.title":        "Sign in",
+	"login.failed_title": "Not signed in – try again",
+	"login.for_app":      "to continue to {app}",
+	"login.username":     "User name",
+	"login.password":     "Password",
+	"login.submit":       "Sign in",
+	"login.wrong":        "The user name or the password is not right.",
+	"login.too_many":     "There were too many attempts. Wait {minutes} minutes, then try again.",
+
+	"choose.title":    "Choose an account",
+	"choose.continue": "Continue as {user}",
+	"choose.other":    "Use another account",
+
+	"consent.title":        "Allow access?",
+	"consent.ask":          "Allow {app}?",
+	"consent.ask_unnamed":  "Allow this app?",
+	"consent.asks":         "It asks to:",
+	"consent.only_sign_in": "It asks to know that you are signed in.",
+	"consent.allow":        "Allow",
+	"consent.deny":         "Deny",
+	"consent.returns":      "Either way you go on to {host}.",
+	"consent.claim":        "See what is known about you as “{claim}”",
+
+	"scope.openid":         "Know who you are",
+	"scope.profile":        "See your name and profile",
+	"scope.email":          "See your e-mail address",
+	"scope.address":        "See your postal address",
+	"scope.phone":          "See your phone number",
+	"scope.offline_access": "Keep this access while you are away",
+
+	"logout.title":    "Sign out?",
+	"logout.app_asks": "{app} asks to sign you out here.",
+	"logout.this_app": "You will be signed out of this app.",
+	"logout.asked":    "You were asked to sign out here.",
+	"logout.submit":   "Sign out",
+	"logout.stay":     "Stay signed in",
+	"logout.close":    "To stay signed in, close this page.",
+
+	"signed_out.title":   "Signed out",
+	"signed_out.heading": "You are signed out",
+
+	"account.title":           "Your account",
+	"account.allowed":         "What you have allowed",
+	"account.nothing":         "You have not allowed any app anything.",
+	"account.allowed_on":      "Allowed on {date}",
+	"account.withdraw":        "Withdraw",
+	"account.withdraw_of":     "Withdraw what {app} may do",
+	"account.withdrawn":       "What {app} was allowed is withdrawn.",
+	"account.sessions":        "Where you are signed in",
+	"account.this_browser":    "This browser",
+	"account.other_browser":   "Another browser",
+	"account.signed_in_on":    "Signed in on {date}",
+	"account.end_session":     "Sign out there",
+	"account.end_session_of":  "Sign out the browser that signed in on {date}",
+	"account.session_ended":   "That browser is signed out.",
+	"account.sign_out":        "Sign out here",
+	"account.removed_app":     "An app that is no longer here",
+	"account.nothing_changed": "Nothing was changed: the page was too old. This is how it is now.",
+
+	"error.title.failed":      "This did not work",
+	"error.title.not_found":   "There is no such page",
+	"error.title.forbidden":   "This is not allowed",
+	"error.title.too_many":    "Too many attempts",
+	"error.title.unavailable": "Not available right now",
+	"error.title.broken":      "Something went wrong",
+	"error.retry":             "Try again",
+	"error.start_again":       "Start again",
+	"error.go_back":           "Go back to the app you came from and start again there.",
+	// Shown in place of a description that the language has no words for.
+	"error.app":         "The app that sent you here asked in a way that cannot be answered.",
+	"error.unavailable": "temporarily unable to answer",
+	"error.expired":     "this sign-in has expired",
+	"error.completed":   "this sign-in was completed before",
+	"error.decided":     "this question was answered before or has expired",
+	"error.signed_out":  "you are no longer signed in",
+	"error.other_site":  "this form was sent from another site",
+	"error.undecided":   "the form was sent without a decision; go back and choose one",
+	"error.denied":      "the account may not sign in",
+})

@@ -1,0 +1,42 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/provider/opstore"
+)
+
+// SelectsAccount reports whether the person is to choose an account.
+func (r *Request) SelectsAccount() bool { return r.prompts(oidckit.PromptSelectAccount) }
+
+// Answers reports whether a session is good for the request once its person
+// has chosen it.
+func (h *Handler) Answers(req *Request, sess *opstore.Session) bool {
+	chosen := *req
+	chosen.Prompt = slices.DeleteFunc(slices.Clone(req.Prompt), func(p string) bool { return p == oidckit.PromptSelectAccount })
+	return needsLogin(&chosen, sess, time.Now()) == ""
+}
+
+// newGrantID names a new grant, and the consent that it comes of: withdrawing
+// that must reach every token.
+func (h *Handler) newGrantID(ctx context.Context, subject, clientID string) (string, error) {
+	consent, err := h.Consents.Consent(ctx, subject, clientID)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return secret.ID(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return opstore.GrantOfConsent(consent.ID, secret.ID()), nil
+}
+
+// LoginAddress is where people sign in for a sealed request.
+func (h *Handler) LoginAddress(sealed string) string {
+	return withQuery(h.LoginURL, url.Values{"request": {sealed}})
+}

@@ -120,38 +120,47 @@ type bearerGuard struct {
 
 // ServeHTTP implements http.Handler.
 func (g *bearerGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c, bad := g.credentials(w, r)
-	g.serve(w, r, c, bad)
+	if admitted := g.admit(w, r); admitted != nil {
+		g.next.ServeHTTP(w, admitted)
+	}
 }
 
-// serve judges a request by its credentials.
-func (g *bearerGuard) serve(w http.ResponseWriter, r *http.Request, c credentials, bad *oidckit.Error) {
+// admit returns the request for next, or nil once it has answered.
+func (g *bearerGuard) admit(w http.ResponseWriter, r *http.Request) *http.Request {
+	defer survive(w, r, &g.Logger)
+	c, bad := g.credentials(w, r)
+	return g.judge(w, r, c, bad)
+}
+
+// judge is admit by a request's credentials.
+func (g *bearerGuard) judge(w http.ResponseWriter, r *http.Request, c credentials, bad *oidckit.Error) *http.Request {
 	switch {
 	case g.Verifier == nil:
 		g.refuse(w, r, wire.Unavailable(errNoVerifier), c.scheme, nil)
 	case bad != nil:
 		g.refuse(w, r, bad, c.scheme, nil)
 	case c.token != "":
-		g.serveToken(w, r, c)
+		return g.judgeToken(w, r, c)
 	case g.Optional && c.scheme != schemeDPoP:
-		g.serveNobody(w, r, g)
+		return g.admitNobody(w, r, g)
 	default:
 		g.answers.bare(w, r, nil)
 	}
+	return nil
 }
 
-// serveNobody lets a request without a token through. Who then asks for an
+// admitNobody lets a request without a token through. Who then asks for an
 // identity is answered by ch.
-func (g *bearerGuard) serveNobody(w http.ResponseWriter, r *http.Request, ch oidckit.Challenger) {
+func (g *bearerGuard) admitNobody(w http.ResponseWriter, r *http.Request, ch oidckit.Challenger) *http.Request {
 	// RFC 9111 §4.1: or a cache would answer who has a token with this
 	w.Header().Add("Vary", "Authorization")
-	g.next.ServeHTTP(w, r.WithContext(oidckit.ContextWithChallenger(r.Context(), nil, ch)))
+	return r.WithContext(oidckit.ContextWithChallenger(r.Context(), nil, ch))
 }
 
-func (g *bearerGuard) serveToken(w http.ResponseWriter, r *http.Request, c credentials) {
+func (g *bearerGuard) judgeToken(w http.ResponseWriter, r *http.Request, c credentials) *http.Request {
 	if len(c.token) > maxAccessToken {
 		g.refuse(w, r, errTokenTooLong, c.scheme, nil)
-		return
+		return nil
 	}
 	id, err := g.Verifier.Verify(r.Context(), c.token)
 	if err == nil && id == nil {
@@ -159,19 +168,19 @@ func (g *bearerGuard) serveToken(w http.ResponseWriter, r *http.Request, c crede
 	}
 	if err != nil {
 		g.refuse(w, r, refusalOf(err), c.scheme, nil)
-		return
+		return nil
 	}
 	// RFC 7800 §3: only a token that is bound to nothing is a bearer token
 	if id.Confirmation != nil || c.scheme == schemeDPoP || g.onlyBound {
 		if e := g.checkBinding(w, r, c, id); e != nil {
 			g.refuse(w, r, e, c.scheme, id)
-			return
+			return nil
 		}
 	}
 	if c.formUnread {
 		if e := checkForm(w, r); e != nil {
 			g.refuse(w, r, e, c.scheme, id)
-			return
+			return nil
 		}
 	}
 	switch {
@@ -181,7 +190,7 @@ func (g *bearerGuard) serveToken(w http.ResponseWriter, r *http.Request, c crede
 	case g.Optional:
 		w.Header().Add("Vary", "Authorization")
 	}
-	g.next.ServeHTTP(w, r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g)))
+	return r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g))
 }
 
 var privateValue = []string{"private"}
@@ -211,6 +220,7 @@ func refusalOf(err error) *oidckit.Error {
 
 // Challenge implements oidckit.Challenger: RFC 6750 §3.1, RFC 9470 §3.
 func (g *bearerGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
+	defer survive(w, r, &g.Logger)
 	id, ok := oidckit.IdentityFromContext(r.Context())
 	if !ok {
 		g.answers.bare(w, r, c.Scope)

@@ -75,7 +75,7 @@ func TestPanicsOfTheApp(t *testing.T) {
 
 			panics.Store(true)
 			for _, token := range []string{bad, bad, "x.y.z"} {
-				if status, text := get(token); status == http.StatusOK || strings.Contains(text, "canary") {
+				if status, text := get(token); status == 0 || status == http.StatusOK || strings.Contains(text, "canary") {
 					t.Errorf("status %d, %s", status, text)
 				}
 			}

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"io"
 	"net/http"
 	"strings"
 )
@@ -51,20 +50,4 @@ func returnTarget(r *http.Request) string {
 		return r.RequestURI
 	}
 	return r.URL.RequestURI()
-}
-
-// writeNotice is a page without a template: package page would link
-// html/template into programs that only check tokens. Its texts are constants;
-// an empty href leads to the same page again.
-func writeNotice(w http.ResponseWriter, status int, title, text, href, label string) {
-	h := w.Header()
-	setNoStore(h)
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, `<!doctype html><html lang="en"><head><meta charset="utf-8">`+
-		`<meta name="viewport" content="width=device-width, initial-scale=1"><title>`+title+`</title></head><body><main><h1>`+
-		title+`</h1><p>`+text+`</p><p><a href="`+href+`">`+label+`</a></p></main></body></html>`)
 }

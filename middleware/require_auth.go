@@ -37,15 +37,8 @@ func RequireAuth(a SessionAuthenticator) func(http.Handler) http.Handler {
 	guard := &sessionGuard{auth: a}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			id, err := guard.authenticate(r)
-			switch {
-			case err == nil:
-				w.Header()["Cache-Control"] = noStoreValue
-				next.ServeHTTP(w, r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, guard)))
-			case errors.Is(err, oidckit.ErrUnauthenticated):
-				guard.login(w, r, oidckit.LoginRequest{}, errLoginRequired)
-			default:
-				guard.unavailable(w, r, err)
+			if admitted := guard.admit(w, r); admitted != nil {
+				next.ServeHTTP(w, admitted)
 			}
 		})
 	}
@@ -60,6 +53,23 @@ var (
 
 // sessionGuard is also the Challenger that it leaves to the guards after it.
 type sessionGuard struct{ auth SessionAuthenticator }
+
+// admit returns the request for the handler behind, or nil once it has
+// answered.
+func (g *sessionGuard) admit(w http.ResponseWriter, r *http.Request) *http.Request {
+	defer survive(w, r, nil)
+	id, err := g.authenticate(r)
+	switch {
+	case err == nil:
+		w.Header()["Cache-Control"] = noStoreValue
+		return r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g))
+	case errors.Is(err, oidckit.ErrUnauthenticated):
+		g.login(w, r, oidckit.LoginRequest{}, errLoginRequired)
+	default:
+		g.unavailable(w, r, err)
+	}
+	return nil
+}
 
 func (g *sessionGuard) authenticate(r *http.Request) (*oidckit.Identity, error) {
 	if g.auth == nil {
@@ -76,6 +86,7 @@ func (g *sessionGuard) authenticate(r *http.Request) (*oidckit.Identity, error) 
 // stronger or a more recent authentication) is asked for, what it cannot (a
 // scope, a claim) is refused.
 func (g *sessionGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
+	defer survive(w, r, nil)
 	if c.Err == nil {
 		c.Err = oidckit.NewError(oidckit.AccessDenied, "this is not allowed")
 	}
@@ -83,7 +94,8 @@ func (g *sessionGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidck
 	case len(c.ACRValues) > 0 || c.MaxAge != nil:
 		g.login(w, r, oidckit.LoginRequest{ACRValues: c.ACRValues, MaxAge: c.MaxAge}, c.Err)
 	case isNavigation(r):
-		writeNotice(w, http.StatusForbidden, "This is not allowed", "Your account does not have the permission that this page needs.", "/", "To the start page")
+		setNoStore(w.Header())
+		forbiddenNotice.write(w)
 	default:
 		setNoStore(w.Header())
 		wire.WriteError(w, r, c.Err.WithStatus(http.StatusForbidden))
@@ -128,8 +140,9 @@ type loginRequired struct {
 
 func (g *sessionGuard) unavailable(w http.ResponseWriter, r *http.Request, cause error) {
 	if isNavigation(r) {
+		setNoStore(w.Header())
 		w.Header().Set("Retry-After", wire.RetryAfter)
-		writeNotice(w, http.StatusServiceUnavailable, "Not available right now", "Your session could not be checked. Please try again in a moment.", "", "Try again")
+		uncheckedNotice.write(w)
 		return
 	}
 	setNoStore(w.Header())

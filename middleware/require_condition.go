@@ -21,13 +21,25 @@ func require(met func(*oidckit.Identity) bool, lacks oidckit.Challenge) func(htt
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			id, ok := oidckit.IdentityFromContext(r.Context())
-			if ok && met(id) {
-				next.ServeHTTP(w, r)
-				return
+			enough, judged := false, true
+			if ok {
+				enough, judged = ask(w, r, met, id)
 			}
-			refuseIdentity(w, r, ok, lacks)
+			switch {
+			case enough:
+				next.ServeHTTP(w, r)
+			case judged:
+				refuseIdentity(w, r, ok, lacks)
+			}
 		})
 	}
+}
+
+// ask asks a condition, which may be the app's. It has answered the request
+// where nothing was judged.
+func ask(w http.ResponseWriter, r *http.Request, met func(*oidckit.Identity) bool, id *oidckit.Identity) (enough, judged bool) {
+	defer survive(w, r, nil)
+	return met(id), true
 }
 
 // refuseIdentity answers a request whose identity lacks something, or which has

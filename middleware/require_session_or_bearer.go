@@ -33,28 +33,37 @@ type sessionOrBearer struct {
 
 // ServeHTTP implements http.Handler.
 func (g *sessionOrBearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if admitted := g.admit(w, r); admitted != nil {
+		g.bearer.next.ServeHTTP(w, admitted)
+	}
+}
+
+// admit returns the request for next, or nil once it has answered.
+func (g *sessionOrBearer) admit(w http.ResponseWriter, r *http.Request) *http.Request {
+	defer survive(w, r, &g.bearer.Logger)
 	c, bad := g.bearer.credentials(w, r)
 	if bad != nil || c.token != "" || c.scheme != schemeNone {
-		g.bearer.serve(w, r, c, bad)
-		return
+		return g.bearer.judge(w, r, c, bad)
 	}
 	id, err := g.session.authenticate(r)
 	switch {
 	case err == nil:
 		w.Header()["Cache-Control"] = noStoreValue
-		g.bearer.next.ServeHTTP(w, r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g.session)))
+		return r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g.session))
 	case !errors.Is(err, oidckit.ErrUnauthenticated):
 		g.session.unavailable(w, r, err)
 	case g.bearer.Optional:
 		w.Header().Add("Vary", "Cookie")
-		g.bearer.serveNobody(w, r, g)
+		return g.bearer.admitNobody(w, r, g)
 	default:
 		g.Challenge(w, r, oidckit.Challenge{})
 	}
+	return nil
 }
 
 // Challenge implements oidckit.Challenger for requests without an identity.
 func (g *sessionOrBearer) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
+	defer survive(w, r, &g.bearer.Logger)
 	req := oidckit.LoginRequest{ACRValues: c.ACRValues, MaxAge: c.MaxAge}
 	if asksForPage(r) {
 		g.session.login(w, r, req, errLoginRequired)

@@ -166,15 +166,16 @@ func TestTokenCacheKeepsNoMore(t *testing.T) {
 func hostileClaims() map[string]string {
 	list := func(n int, element string) string { return strings.TrimSuffix(strings.Repeat(element+",", n), ",") }
 	return map[string]string{
-		"many audiences":          `"aud":["api",` + list(1800, `"x1"`) + `]`,
-		"an audience often":       `"aud":[` + list(1900, `"api"`) + `]`,
-		"many scopes":             `"aud":"api","scope":"` + scopeOf(250) + `"`,
-		"many methods":            `"aud":"api","amr":[` + list(1800, `"m2"`) + `]`,
-		"commas in a method":      `"aud":"api","amr":["` + strings.Repeat(",", 9000) + `"]`,
-		"nested claims":           `"aud":"api","x":[` + list(1200, `{"a":[]}`) + `]`,
-		"one claim that is large": `"aud":"api","x":"` + strings.Repeat("x", 9000) + `"`,
-		"a large session":         `"aud":"api","sid":"` + strings.Repeat("s", 9000) + `"`,
-		"nothing much":            `"aud":"api"`,
+		"many audiences":           `"aud":["api",` + list(1800, `"x1"`) + `]`,
+		"audiences of some length": `"aud":["api",` + list(480, `"12345678901234567"`) + `]`,
+		"an audience often":        `"aud":[` + list(1900, `"api"`) + `]`,
+		"many scopes":              `"aud":"api","scope":"` + scopeOf(250) + `"`,
+		"many methods":             `"aud":"api","amr":[` + list(1800, `"m2"`) + `]`,
+		"commas in a method":       `"aud":"api","amr":["` + strings.Repeat(",", 9000) + `"]`,
+		"nested claims":            `"aud":"api","x":[` + list(1200, `{"a":[]}`) + `]`,
+		"one claim that is large":  `"aud":"api","x":"` + strings.Repeat("x", 9000) + `"`,
+		"a large session":          `"aud":"api","sid":"` + strings.Repeat("s", 9000) + `"`,
+		"nothing much":             `"aud":"api"`,
 	}
 }
 

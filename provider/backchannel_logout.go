@@ -71,7 +71,8 @@ func (p *Provider) newSessions(issuer *tokens.Issuer) *session.Sessions {
 	if p.notifier = p.newNotifier(issuer); p.notifier != nil {
 		cfg.Telling = p.notifier
 	}
-	return session.New(cfg)
+	p.sessions = session.New(cfg)
+	return p.sessions
 }
 
 // startBackground begins what runs beside the requests: at the first of them,

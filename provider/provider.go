@@ -15,6 +15,7 @@ import (
 	"github.com/oidckit/oidckit/provider/internal/endsession"
 	"github.com/oidckit/oidckit/provider/internal/interaction"
 	"github.com/oidckit/oidckit/provider/internal/keys"
+	"github.com/oidckit/oidckit/provider/internal/session"
 	"github.com/oidckit/oidckit/provider/internal/token"
 	"github.com/oidckit/oidckit/provider/internal/tokens"
 	"github.com/oidckit/oidckit/provider/internal/userinfo"
@@ -26,6 +27,7 @@ type Provider struct {
 	users       Users
 	keys        *keys.Manager
 	interaction *interaction.Handler
+	sessions    *session.Sessions
 	// notifier tells clients of ended sessions; nil where that is off.
 	notifier   *backchannel.Notifier
 	clientKeys *clientkeys.Keys

@@ -77,7 +77,7 @@ func TestSharedKeysThatNameAnIssuer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cfg.Audience, cfg.HTTPClient = audience, p.local()
-				g, _ := newAPIOf(t, cfg)
+				g, v := newAPIOf(t, cfg)
 				for _, row := range rows {
 					for _, tenant := range []string{"t-1", "t-2"} {
 						token := sign(row.kid, row.issuer, tenant)
@@ -91,6 +91,10 @@ func TestSharedKeysThatNameAnIssuer(t *testing.T) {
 							g.wantRefused(t, resp, 401, "invalid_token")
 						}
 					}
+				}
+				// those that serve nobody are not kept
+				if s := v.KeyStates(); len(s) == 1 && (s[0].Keys != 5 && cfg.Issuer != one || s[0].Keys != 4 && cfg.Issuer == one) {
+					t.Errorf("%d keys", s[0].Keys)
 				}
 			})
 		})

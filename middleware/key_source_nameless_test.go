@@ -45,6 +45,28 @@ func TestReplacedKeyWithoutKeyID(t *testing.T) {
 	})
 }
 
+// A token without a kid that brings about the fetch of another key is not
+// believed for that.
+func TestForgedTokenBringsTheNewKey(t *testing.T) {
+	withAndWithout(t, nil, func(t *testing.T, iss *testIssuer, g *guarded, _ *middleware.JWTVerifier) {
+		iss.rekey(t, "ES256", "")
+		old := iss.token(t, map[string]any{"jti": "unseen"})
+		g.wantServed(t, g.get("Bearer "+iss.token(t)))
+		iss.rekey(t, "ES256", "")
+		before := iss.fetches.Load()
+		for _, forged := range []string{forge(t, `{"alg":"ES256","typ":"at+jwt"}`, iss.claims()), old} {
+			g.reported()
+			g.wantRefused(t, g.get("Bearer "+forged), 401, "invalid_token")
+			log, event := g.reported()
+			g.wantReason(t, log, event, "signature")
+		}
+		g.wantServed(t, g.get("Bearer "+iss.token(t)))
+		if n := iss.fetches.Load() - before; n != 1 {
+			t.Errorf("%d fetches", n)
+		}
+	})
+}
+
 // Forged tokens without a kid cost a fetch a second at most, good ones go on
 // beside them, and a source that does not answer keeps nobody.
 func TestFloodWithoutKeyID(t *testing.T) {

@@ -16,25 +16,35 @@ import (
 // and for no name that somebody has made up.
 func TestCheckOfTenants(t *testing.T) {
 	p := newTenantProvider(t)
-	g, v := newAPIOf(t, p.config(middleware.Tenants{Allowed: []string{"t-1", "t-2"}, Allow: allowed}))
-	g.wantRefused(t, g.get("Bearer "+p.token(t, "t-forged", "t-1")), 401, "invalid_token")
-	p.lose("t-forged")
-	p.called()
-	for range 2 {
-		if err := v.Check(t.Context()); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		cfg := p.config(middleware.Tenants{Allowed: []string{"t-1", "t-2"}, Allow: allowed})
+		cfg.HTTPClient = p.local()
+		g, v := newAPIOf(t, cfg)
+		p.lose("t-forged")
+		g.wantRefused(t, g.get("Bearer "+p.token(t, "t-forged", "t-1")), 503, "temporarily_unavailable")
+		time.Sleep(time.Minute)
+		p.called()
+		for range 2 {
+			if err := v.Check(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	calls := p.called()
-	slices.Sort(calls)
-	if want := []string{"/t-1/keys", "/t-1/v2.0/.well-known/openid-configuration", "/t-2/keys", "/t-2/v2.0/.well-known/openid-configuration"}; !slices.Equal(calls, want) {
-		t.Errorf("calls %q", calls)
-	}
-	g.wantServed(t, g.get("Bearer "+p.token(t, "t-1", "t-1")))
-	g.wantServed(t, g.get("Bearer "+p.token(t, "t-2", "t-2")))
-	if calls := p.called(); calls != nil {
-		t.Errorf("calls %q with keys in hand", calls)
-	}
+		calls := p.called()
+		slices.Sort(calls)
+		if want := []string{"/t-1/keys", "/t-1/v2.0/.well-known/openid-configuration", "/t-2/keys", "/t-2/v2.0/.well-known/openid-configuration"}; !slices.Equal(calls, want) {
+			t.Errorf("calls %q", calls)
+		}
+		g.wantServed(t, g.get("Bearer "+p.token(t, "t-1", "t-1")))
+		g.wantServed(t, g.get("Bearer "+p.token(t, "t-2", "t-2")))
+		if calls := p.called(); calls != nil {
+			t.Errorf("calls %q with keys in hand", calls)
+		}
+		time.Sleep(25 * time.Hour)
+		p.lose("t-1", "t-2")
+		if err := v.Check(t.Context()); err == nil || strings.Count(err.Error(), "keys of "+p.issuer("t-1")) != 1 {
+			t.Errorf("Check = %v", err)
+		}
+	})
 }
 
 // A tenant that is listed and has no keys is a reason to fail early. Check
@@ -72,6 +82,24 @@ func TestCheckOfListedTenants(t *testing.T) {
 	if err := v.Check(gone); err == nil {
 		t.Error("Check passes without waiting")
 	}
+}
+
+// A tenant in use keeps its place, however quiet it has been.
+func TestCheckTakesNoPlace(t *testing.T) {
+	p := newTenantProvider(t)
+	synctest.Test(t, func(t *testing.T) {
+		cfg := p.config(middleware.Tenants{Allowed: []string{"t-1", "t-2"}, Max: 1})
+		cfg.HTTPClient = p.local()
+		g, v := newAPIOf(t, cfg)
+		g.wantServed(t, g.get("Bearer "+p.token(t, "t-2", "t-2")))
+		time.Sleep(time.Hour)
+		if err := v.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if s := v.KeyStates(); len(s) != 1 || s[0].Issuer != p.issuer("t-2") {
+			t.Errorf("%+v", s)
+		}
+	})
 }
 
 // A tenant that was seen is fetched for again. That it has left the provider

@@ -162,14 +162,11 @@ func (c *Cache) fetchFor(now time.Time) (f *fetch, joined bool, err error) {
 	failing := c.failures > 0
 	f, joined = c.running, c.running != nil
 	if f == nil {
-		spent := now.Sub(c.unknownAt) < unknownInterval
-		if spent && !failing {
+		// one that fails is given more time than that
+		if !failing && now.Sub(c.unknownAt) < unknownInterval {
 			return nil, false, ErrUnknownKey
 		}
-		if !spent {
-			f = c.startUnlessFailing(now)
-		}
-		if f == nil {
+		if f = c.startUnlessFailing(now); f == nil {
 			return nil, false, unavailable(c.lastErr)
 		}
 		c.unknownAt, f.unknown = now, true

@@ -14,11 +14,17 @@ type LoginRequest struct {
 	ClientName string
 	// Prompt holds prompt values (OpenID Connect Core 1.0 §3.1.2.1).
 	Prompt []string
+	// Display is how the page should be shown: page, popup, touch or wap; empty
+	// asks nothing.
+	Display string
 	// MaxAge asks for an authentication no older than this. Nil asks nothing;
 	// zero asks for a new one.
 	MaxAge *time.Duration
-	// ACRValues are the acceptable authentication contexts, best first.
-	ACRValues []string
+	// ACRValues are the acceptable authentication contexts, best first. With
+	// EssentialACR a login that brings none of them fails (OpenID Connect Core
+	// 1.0 §5.5.1.1).
+	ACRValues    []string
+	EssentialACR bool
 	// LoginHint is the name or address the person is likely to use.
 	LoginHint string
 	// UILocales are the preferred languages, as BCP 47 tags, best first.

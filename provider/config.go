@@ -18,7 +18,7 @@ import (
 	"github.com/oidckit/oidckit/provider/internal/clients"
 	"github.com/oidckit/oidckit/provider/internal/clientsecret"
 	"github.com/oidckit/oidckit/provider/internal/scopes"
-	"github.com/oidckit/oidckit/provider/internal/token"
+	"github.com/oidckit/oidckit/provider/internal/userclaims"
 	"github.com/oidckit/oidckit/provider/opstore"
 	"github.com/rs/zerolog"
 )
@@ -49,6 +49,13 @@ type Config struct {
 	// Scopes describes scopes of the app's own, in words that a consent page
 	// shows, as a sentence that follows "It asks to:".
 	Scopes map[string]string
+	// Claims are claims of the app's own, by the scope that brings them, beside
+	// those of OpenID Connect Core 1.0 §5.4. What stands nowhere is told nobody.
+	Claims map[string][]string
+	// ACRValues are the authentication contexts that signing in here can bring.
+	// A request for one of them is a reason to sign in again; a request that
+	// insists on others is refused at once. Empty means that it is not known.
+	ACRValues []string
 	// Resources are the protected resources that access tokens are issued for
 	// (RFC 8707). A token's audience is the resources its scopes belong to,
 	// else those the request names, else the issuer.
@@ -84,6 +91,10 @@ type Config struct {
 	// AllowConfidentialWithoutPKCE lets clients that have a secret leave out
 	// PKCE (RFC 7636). Public clients never may (RFC 9700 §2.1.1).
 	AllowConfidentialWithoutPKCE bool
+
+	// Hybrid and Legacy offer response types beside code; nil offers none.
+	Hybrid *Hybrid
+	Legacy *Legacy
 
 	// Outbound says how addresses are called that clients have given.
 	Outbound Outbound
@@ -188,6 +199,8 @@ type resolved struct {
 	clients   *clients.Finder
 	catalogue *scopes.Catalogue
 	site      *page.Site
+	// userClaims are the claims about people that there are.
+	userClaims *userclaims.Catalogue
 }
 
 // resolve checks the whole config and returns all problems together.
@@ -231,6 +244,7 @@ func (c Config) resolve() (*resolved, error) {
 	if r.catalogue, err = scopes.New(c.Issuer, c.Scopes, resources); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, r.resolveClaims()...)
 	if err := r.resolveClients(); err != nil {
 		errs = append(errs, err)
 	}
@@ -250,7 +264,7 @@ func (c Config) resolve() (*resolved, error) {
 // resolveClients makes the rules for clients, and checks the configured ones.
 func (r *resolved) resolveClients() error {
 	r.clients = &clients.Finder{Logger: r.Logger, Policy: clients.Policy{
-		SigningAlgorithms: r.SigningAlgs, GrantTypes: token.GrantTypes(), ResponseTypes: []string{"code"}, AuthMethods: clientauth.Methods(),
+		SigningAlgorithms: r.SigningAlgs, GrantTypes: r.grantTypes(), ResponseTypes: r.responseTypeNames(), AuthMethods: clientauth.Methods(),
 	}}
 	if !r.Secrets.IsZero() {
 		r.clients.Policy.Secrets = clientsecret.NewBox(r.Secrets, r.Issuer)

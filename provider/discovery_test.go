@@ -20,19 +20,63 @@ var update = flag.Bool("update", false, "write the golden documents anew")
 // OpenID Connect Discovery 1.0 §3, RFC 8414 §2: the document, byte for byte.
 // It changes only together with what the issuer does.
 func TestDiscoveryGolden(t *testing.T) {
+	checkGolden(t, "testdata/openid-configuration.json", published(t, func(*provider.Config) {}))
+}
+
+// What each feature adds to the document, or says in another way.
+func TestDiscoveryGoldenFeatures(t *testing.T) {
+	members := func(doc []byte) map[string]json.RawMessage {
+		m := map[string]json.RawMessage{}
+		if err := json.Unmarshal(doc, &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	plain := members(published(t, func(*provider.Config) {}))
+	for feature, configure := range map[string]func(*provider.Config){
+		"hybrid":               func(c *provider.Config) { c.Hybrid = &provider.Hybrid{} },
+		"hybrid-access-tokens": func(c *provider.Config) { c.Hybrid = &provider.Hybrid{AllowAccessTokens: true} },
+		"implicit":             func(c *provider.Config) { c.Legacy = &provider.Legacy{Implicit: true} },
+		"claims": func(c *provider.Config) {
+			c.ACRValues, c.Claims = []string{"silver", "gold"}, map[string][]string{"orders:read": {"customer"}}
+		},
+	} {
+		t.Run(feature, func(t *testing.T) {
+			changed := members(published(t, configure))
+			for name, value := range plain {
+				if bytes.Equal(changed[name], value) {
+					delete(changed, name)
+				}
+			}
+			doc, err := json.Marshal(changed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkGolden(t, "testdata/openid-configuration-"+feature+".json", doc)
+		})
+	}
+}
+
+// published returns the document of an issuer with a config.
+func published(t *testing.T, configure func(*provider.Config)) []byte {
+	t.Helper()
 	f := newLocalFixture(t, func(c *provider.Config) {
 		c.SigningAlgs = nil
 		for i := range c.Clients {
 			c.Clients[i].IDTokenSignedResponseAlg = ""
 		}
+		configure(c)
 	})
-	a := f.send(f.client, f.newRequest(http.MethodGet, "/.well-known/openid-configuration", nil))
+	return []byte(f.send(f.client, f.newRequest(http.MethodGet, "/.well-known/openid-configuration", nil)).body)
+}
+
+func checkGolden(t *testing.T, golden string, doc []byte) {
+	t.Helper()
 	var got bytes.Buffer
-	if err := json.Indent(&got, []byte(a.body), "", "  "); err != nil {
+	if err := json.Indent(&got, doc, "", "  "); err != nil {
 		t.Fatal(err)
 	}
 	got.WriteByte('\n')
-	const golden = "testdata/openid-configuration.json"
 	if *update {
 		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
@@ -87,7 +131,7 @@ func TestDiscoveryTellsTheTruth(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]any{
-		"authorization_response_iss_parameter_supported": true, "claims_parameter_supported": false,
+		"authorization_response_iss_parameter_supported": true, "claims_parameter_supported": true,
 		"request_parameter_supported": false, "request_uri_parameter_supported": false,
 	} {
 		if doc[name] != want {

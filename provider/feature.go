@@ -30,6 +30,12 @@ type feature interface {
 // features lists what the config switches on.
 func (c *Config) features() []feature {
 	var out []feature
+	if c.Hybrid != nil {
+		out = append(out, c.Hybrid)
+	}
+	if c.Legacy != nil {
+		out = append(out, c.Legacy)
+	}
 	if c.BackchannelLogout != nil {
 		out = append(out, c.BackchannelLogout)
 	}

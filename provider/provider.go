@@ -82,7 +82,7 @@ func (p *Provider) assemble() error {
 	}
 	box := secret.NewBox(c.Secrets, "provider waiting requests")
 	issuer := &tokens.Issuer{
-		URL: c.Issuer, Keys: p.keys, Revocations: set.Revocations, DefaultAlg: c.SigningAlgs[0],
+		URL: c.Issuer, Keys: p.keys, Revocations: set.Revocations, UserClaims: c.userClaims, Claims: p.users.Claims, DefaultAlg: c.SigningAlgs[0],
 		AccessTokenLifetime: l.AccessToken, IDTokenLifetime: l.IDToken,
 	}
 	sessions := p.newSessions(issuer)
@@ -90,6 +90,7 @@ func (p *Provider) assemble() error {
 		Issuer: c.Issuer, Path: c.url.Path + c.Paths.Authorization, Clients: c.clients, Scopes: c.catalogue, Sessions: sessions, Tokens: issuer,
 		Codes: set.Codes, Consents: set.Consents, Interactions: set.Interactions, Box: box, Active: p.active,
 		LoginURL: c.LoginURL, ConsentURL: c.ConsentURL,
+		UserClaims: c.userClaims, ResponseTypes: c.responseTypes(), ACRValues: c.ACRValues,
 		CodeLifetime: l.Code, CodeMemory: l.AccessToken, ConsentLifetime: l.Consent,
 		TrustedClients: c.TrustedClients, AllowConfidentialWithoutPKCE: c.AllowConfidentialWithoutPKCE,
 		Logger: c.Logger, Events: c.Events,
@@ -119,7 +120,7 @@ func (p *Provider) assemble() error {
 		RefreshTokenLifetime: l.RefreshToken, GrantLifetime: l.Grant, ReuseInterval: l.RefreshTokenReuse,
 		Logger: c.Logger, Events: c.Events,
 	}
-	return p.route(a, &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, Claims: p.users.Claims}, &endsession.Handler{
+	return p.route(a, &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, Clients: c.clients, UserClaims: c.userClaims, Claims: p.users.Claims}, &endsession.Handler{
 		Issuer: c.Issuer, Site: c.site, Clients: c.clients, Sessions: sessions, Tokens: issuer, Box: box,
 		Path: c.url.Path + c.Paths.EndSession, ConfirmPath: c.url.Path + c.Paths.EndSession + "/confirm", CrossOrigin: crossOrigin, UserName: p.userName,
 		Logger: c.Logger, Events: c.Events,

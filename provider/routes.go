@@ -9,7 +9,7 @@ import (
 	"github.com/oidckit/oidckit/provider/internal/clientauth"
 	"github.com/oidckit/oidckit/provider/internal/discovery"
 	"github.com/oidckit/oidckit/provider/internal/endsession"
-	"github.com/oidckit/oidckit/provider/internal/token"
+	"github.com/oidckit/oidckit/provider/internal/responsetype"
 	"github.com/oidckit/oidckit/provider/internal/userinfo"
 )
 
@@ -78,9 +78,13 @@ func (p *Provider) metadata() oidckit.ProviderMetadata {
 		JWKSURI:                                    iss + paths.JWKS,
 		EndSessionEndpoint:                         iss + paths.EndSession,
 		ScopesSupported:                            p.cfg.catalogue.Names(),
-		ResponseTypesSupported:                     []string{"code"},
-		ResponseModesSupported:                     []string{"query"},
-		GrantTypesSupported:                        token.GrantTypes(),
+		ResponseTypesSupported:                     p.cfg.responseTypeNames(),
+		ResponseModesSupported:                     responsetype.Modes(),
+		GrantTypesSupported:                        p.cfg.grantTypes(),
+		ACRValuesSupported:                         p.cfg.ACRValues,
+		DisplayValuesSupported:                     []string{"page", "popup"},
+		UserinfoSigningAlgValuesSupported:          p.cfg.SigningAlgs,
+		ClaimsParameterSupported:                   true,
 		SubjectTypesSupported:                      []string{"public"},
 		IDTokenSigningAlgValuesSupported:           p.cfg.SigningAlgs,
 		TokenEndpointAuthMethodsSupported:          clientauth.Methods(),
@@ -88,7 +92,7 @@ func (p *Provider) metadata() oidckit.ProviderMetadata {
 		PromptValuesSupported:                      []string{oidckit.PromptNone, oidckit.PromptLogin, oidckit.PromptConsent, oidckit.PromptSelectAccount},
 		UILocalesSupported:                         p.cfg.site.Tags(),
 		ClaimTypesSupported:                        []string{"normal"},
-		ClaimsSupported:                            userinfo.ClaimNames(),
+		ClaimsSupported:                            p.cfg.userClaims.Names(),
 		CodeChallengeMethodsSupported:              []string{"S256"},
 		AuthorizationResponseIssParameterSupported: true,
 	}

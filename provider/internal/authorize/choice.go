@@ -17,10 +17,10 @@ func (r *Request) SelectsAccount() bool { return r.prompts(oidckit.PromptSelectA
 
 // Answers reports whether a session is good for the request once its person
 // has chosen it.
-func (h *Handler) Answers(req *Request, sess *opstore.Session) bool {
+func (h *Handler) Answers(req *Request, client *opstore.Client, sess *opstore.Session) bool {
 	chosen := *req
 	chosen.Prompt = slices.DeleteFunc(slices.Clone(req.Prompt), func(p string) bool { return p == oidckit.PromptSelectAccount })
-	return needsLogin(&chosen, sess, time.Now()) == ""
+	return h.needsLogin(&chosen, client, sess, time.Now()) == ""
 }
 
 // newGrantID names a new grant, and the consent that it comes of: withdrawing

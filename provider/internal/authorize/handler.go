@@ -12,9 +12,11 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/internal/wire"
+	"github.com/oidckit/oidckit/provider/internal/responsetype"
 	"github.com/oidckit/oidckit/provider/internal/scopes"
 	"github.com/oidckit/oidckit/provider/internal/session"
 	"github.com/oidckit/oidckit/provider/internal/tokens"
+	"github.com/oidckit/oidckit/provider/internal/userclaims"
 	"github.com/oidckit/oidckit/provider/opstore"
 	"github.com/rs/zerolog"
 )
@@ -32,6 +34,12 @@ type Handler struct {
 	Consents     opstore.Consents
 	Interactions opstore.Interactions
 	Box          *secret.Box
+	UserClaims   *userclaims.Catalogue
+	// ResponseTypes are those the issuer offers.
+	ResponseTypes []responsetype.Type
+	// ACRValues are the authentication contexts that a sign-in can bring, where
+	// that is known.
+	ACRValues []string
 	// Active reports whether a subject is still a user who may sign in.
 	Active func(ctx context.Context, subject string) (bool, error)
 	// LoginURL and ConsentURL are where people sign in and consent.
@@ -72,7 +80,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if reason := needsLogin(req, sess, time.Now()); reason != "" {
+	if reason := h.needsLogin(req, client, sess, time.Now()); reason != "" {
 		return h.fail(w, h.toLogin(w, req, reason))
 	}
 	return h.Continue(w, r, req, client, sess)
@@ -103,7 +111,7 @@ func (h *Handler) currentSession(r *http.Request) (*opstore.Session, error) {
 
 // needsLogin returns why the person must sign in now, "" where the session
 // answers the request.
-func needsLogin(req *Request, sess *opstore.Session, now time.Time) string {
+func (h *Handler) needsLogin(req *Request, client *opstore.Client, sess *opstore.Session, now time.Time) string {
 	switch {
 	case sess == nil:
 		return "no session"
@@ -113,10 +121,25 @@ func needsLogin(req *Request, sess *opstore.Session, now time.Time) string {
 	case req.MaxAge != nil && now.Sub(sess.AuthTime) > time.Duration(*req.MaxAge)*time.Second,
 		req.MaxAge != nil && *req.MaxAge == 0:
 		return "session is older than max_age"
-	case req.HintSubject != "" && req.HintSubject != sess.Subject:
-		return "id_token_hint is of another user"
+	case !h.meant(req, client, sess):
+		return "another user is asked for"
+	case len(req.ACRValues) > 0 && !slices.Contains(req.ACRValues, sess.ACR) && h.stepsUp(req):
+		return "session has another acr"
 	}
 	return ""
+}
+
+// meant reports whether a session is that of the one person who is asked for,
+// by the name that the client knows.
+func (h *Handler) meant(req *Request, client *opstore.Client, sess *opstore.Session) bool {
+	return req.HintSubject == "" || req.HintSubject == h.Tokens.Subjects.For(client, sess.Subject)
+}
+
+// stepsUp reports whether a new sign-in is worth it for another acr: where it
+// is essential, or where it is known to be reachable and the person may be
+// asked (OpenID Connect Core 1.0 §3.1.2.1 acr_values, §5.5.1.1).
+func (h *Handler) stepsUp(req *Request) bool {
+	return req.EssentialACR || !req.prompts(oidckit.PromptNone) && slices.ContainsFunc(req.ACRValues, h.reachable)
 }
 
 func (h *Handler) toLogin(w http.ResponseWriter, req *Request, reason string) error {
@@ -136,9 +159,13 @@ func (h *Handler) toLogin(w http.ResponseWriter, req *Request, reason string) er
 
 // Continue goes on with a request whose person is signed in as it asks.
 func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request, client *opstore.Client, sess *opstore.Session) error {
-	if req.HintSubject != "" && req.HintSubject != sess.Subject {
-		// OpenID Connect Core 1.0 §3.1.2.1, id_token_hint
-		return h.fail(w, refuse(req, oidckit.LoginRequired, "the user of id_token_hint has not signed in"))
+	if !h.meant(req, client, sess) {
+		// OpenID Connect Core 1.0 §3.1.2.1 id_token_hint, §3.1.2.2
+		return h.fail(w, refuse(req, oidckit.LoginRequired, "the user who is asked for has not signed in"))
+	}
+	if req.EssentialACR && !slices.Contains(req.ACRValues, sess.ACR) {
+		// OpenID Connect Core 1.0 §5.5.1.1: a failed authentication
+		return h.fail(w, refuse(req, oidckit.UnmetAuthenticationRequirements, "the user has signed in with another acr"))
 	}
 	needed, err := h.needsConsent(r.Context(), req, client, sess)
 	if err != nil {
@@ -151,54 +178,6 @@ func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request,
 		return h.fail(w, refuse(req, oidckit.ConsentRequired, "the user must consent"))
 	}
 	return h.fail(w, h.toConsent(w, r, req, sess))
-}
-
-func (h *Handler) needsConsent(ctx context.Context, req *Request, client *opstore.Client, sess *opstore.Session) (bool, error) {
-	switch {
-	// OpenID Connect Core 1.0 §3.1.2.1: consent SHOULD be asked for
-	case req.prompts(oidckit.PromptConsent):
-		return true, nil
-	case slices.Contains(h.TrustedClients, req.ClientID):
-		return false, nil
-	// RFC 8252 §8.6: anybody can pose as a native app without credentials
-	case client.Public() && client.Metadata.ApplicationType == "native":
-		return true, nil
-	}
-	consent, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
-	if errors.Is(err, oidckit.ErrNotFound) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	covered := consent.Scope.HasAll(req.Scope) && !slices.ContainsFunc(req.Resource, func(id string) bool {
-		return !slices.Contains(consent.Resource, id)
-	})
-	return !covered, nil
-}
-
-// fail answers err where its client may be told by a redirect, and hands on
-// everything else, nil too.
-func (h *Handler) fail(w http.ResponseWriter, err error) error {
-	ef, ok := errors.AsType[*errorFor](err)
-	if !ok {
-		return err
-	}
-	wire.Log(h.Logger, "authorize", ef.err)
-	h.respond(w, ef.req, errorParams(ef.err))
-	return nil
-}
-
-// StartAgain is the address at which the same request is made anew, "" where
-// that cannot be told from what is left of it.
-func (h *Handler) StartAgain(req *Request) string {
-	switch {
-	case req == nil || req.HintSubject != "":
-		return ""
-	case req.ReturnTo != "":
-		return req.ReturnTo
-	}
-	return h.Path + "?" + req.query()
 }
 
 func withQuery(target string, q url.Values) string {

@@ -3,13 +3,11 @@ package authorize
 import (
 	"encoding/json"
 	"errors"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/provider/internal/responsetype"
 )
 
 // Request is an authorization request that was checked: client and redirect
@@ -21,18 +19,32 @@ type Request struct {
 	ClientID    string `json:"client_id"`
 	RedirectURI string `json:"redirect_uri"`
 	// State is bytes: as text, JSON would change what is not UTF-8.
-	State         []byte        `json:"state,omitempty"`
-	Nonce         string        `json:"nonce,omitempty"`
-	CodeChallenge string        `json:"code_challenge,omitempty"`
-	Scope         oidckit.Scope `json:"scope,omitempty"`
-	Resource      []string      `json:"resource,omitempty"`
-	Prompt        []string      `json:"prompt,omitempty"`
+	State []byte `json:"state,omitempty"`
+	// ResponseType and ResponseMode say what the answer brings, and where; the
+	// mode is never empty.
+	ResponseType  responsetype.Type `json:"response_type"`
+	ResponseMode  string            `json:"response_mode"`
+	Nonce         string            `json:"nonce,omitempty"`
+	CodeChallenge string            `json:"code_challenge,omitempty"`
+	Scope         oidckit.Scope     `json:"scope,omitempty"`
+	Resource      []string          `json:"resource,omitempty"`
+	Prompt        []string          `json:"prompt,omitempty"`
 	// MaxAge is in seconds; nil was not sent.
 	MaxAge    *int64   `json:"max_age,omitempty"`
+	Display   string   `json:"display,omitempty"`
 	LoginHint string   `json:"login_hint,omitempty"`
 	UILocales []string `json:"ui_locales,omitempty"`
-	ACRValues []string `json:"acr_values,omitempty"`
-	// HintSubject is the sub of a verified id_token_hint.
+	// ACRValues are the authentication contexts asked for, best first; with
+	// EssentialACR no other will do.
+	ACRValues    []string `json:"acr_values,omitempty"`
+	EssentialACR bool     `json:"acr_essential,omitempty"`
+	// UserinfoClaims and IDTokenClaims are claims asked for one by one that the
+	// client may have, ClaimsLocales the languages they are wanted in.
+	UserinfoClaims []string `json:"userinfo_claims,omitempty"`
+	IDTokenClaims  []string `json:"id_token_claims,omitempty"`
+	ClaimsLocales  []string `json:"claims_locales,omitempty"`
+	// HintSubject is the one person that the answer may be about: the sub of a
+	// verified id_token_hint or of the claims parameter.
 	HintSubject string `json:"hint_sub,omitempty"`
 	// ReturnTo is set where no client asks but a page of the issuer's own: the
 	// path to come back to.
@@ -97,33 +109,11 @@ func decodeRequest(plain []byte) (*Request, error) {
 
 func (r *Request) prompts(value string) bool { return slices.Contains(r.Prompt, value) }
 
-// query returns the request as a client would send it, for starting again.
-func (r *Request) query() string {
-	q := url.Values{"response_type": {"code"}, "client_id": {r.ClientID}, "redirect_uri": {r.RedirectURI}}
-	for name, value := range map[string]string{
-		"state": string(r.State), "nonce": r.Nonce, "scope": r.Scope.String(), "prompt": strings.Join(r.Prompt, " "),
-		"login_hint": r.LoginHint, "ui_locales": strings.Join(r.UILocales, " "), "acr_values": strings.Join(r.ACRValues, " "),
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	if r.CodeChallenge != "" {
-		q.Set("code_challenge", r.CodeChallenge)
-		q.Set("code_challenge_method", "S256")
-	}
-	if r.MaxAge != nil {
-		q.Set("max_age", strconv.FormatInt(*r.MaxAge, 10))
-	}
-	q["resource"] = r.Resource
-	return q.Encode()
-}
-
 // LoginRequest is the request as the login page sees it. sealed is its ID.
 func (r *Request) LoginRequest(sealed, clientName string) *oidckit.LoginRequest {
 	lr := &oidckit.LoginRequest{
-		ID: sealed, ClientID: r.ClientID, ClientName: clientName, Prompt: r.Prompt,
-		ACRValues: r.ACRValues, LoginHint: r.LoginHint, UILocales: r.UILocales,
+		ID: sealed, ClientID: r.ClientID, ClientName: clientName, Prompt: r.Prompt, Display: r.Display,
+		ACRValues: r.ACRValues, EssentialACR: r.EssentialACR, LoginHint: r.LoginHint, UILocales: r.UILocales,
 	}
 	if r.MaxAge != nil {
 		age := time.Duration(*r.MaxAge) * time.Second

@@ -1,143 +1,90 @@
 package authorize
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
-	"time"
+	"strings"
 
 	"github.com/oidckit/oidckit"
-	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/wire"
-	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/oidckit/oidckit/provider/internal/responsetype"
 )
 
-// interactionLifetime is how long a person may take to consent.
-const interactionLifetime = 30 * time.Minute
+// answer is what a client is sent, in this order.
+type answer []parameter
 
-// grant mints the code and sends it to the client.
-func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, sess *opstore.Session) error {
-	ctx, now := r.Context(), time.Now()
-	err := h.Sessions.Reached(ctx, sess, req.ClientID)
-	if errors.Is(err, oidckit.ErrNotFound) {
-		return h.toLogin(w, req, "session has ended")
-	}
-	if err != nil {
-		return err
-	}
-	grantID, err := h.newGrantID(ctx, sess.Subject, req.ClientID)
-	if err != nil {
-		return err
-	}
-	code := secret.Token()
-	err = h.Codes.CreateCode(ctx, &opstore.Code{
-		Hash:          oidckit.HashToken(code),
-		ClientID:      req.ClientID,
-		RedirectURI:   req.RedirectURI,
-		CodeChallenge: req.CodeChallenge,
-		Authorization: opstore.Authorization{
-			GrantID:   grantID,
-			Subject:   sess.Subject,
-			SessionID: sess.ID,
-			Scope:     req.Scope,
-			Resource:  req.Resource,
-			Nonce:     req.Nonce,
-			AuthTime:  sess.AuthTime,
-			ACR:       sess.ACR,
-			AMR:       sess.AMR,
-		},
-		ExpiresAt: now.Add(h.CodeLifetime),
-		KeepUntil: now.Add(h.CodeLifetime + h.CodeMemory),
-	})
-	if err != nil {
-		return err
-	}
-	h.respond(w, req, url.Values{"code": {code}})
-	return nil
-}
-
-// toConsent parks the request in a row that only this session can decide.
-func (h *Handler) toConsent(w http.ResponseWriter, r *http.Request, req *Request, sess *opstore.Session) error {
-	plain, err := json.Marshal(req)
-	if err != nil {
-		return err
-	}
-	if len(plain) > maxSealed {
-		return refuse(req, oidckit.InvalidRequest, "the request is too large")
-	}
-	handle := secret.Token()
-	err = h.Interactions.CreateInteraction(r.Context(), &opstore.Interaction{
-		Hash: oidckit.HashToken(handle), SessionID: sess.ID, Request: plain, ExpiresAt: time.Now().Add(interactionLifetime),
-	})
-	if err != nil {
-		return err
-	}
-	redirect(w, withQuery(h.ConsentURL, url.Values{"interaction": {handle}}))
-	return nil
-}
-
-// Waiting reads a request that toConsent parked.
-func Waiting(i *opstore.Interaction) (*Request, error) { return decodeRequest(i.Request) }
-
-// Grant ends a request whose person has consented: the consent is remembered
-// and the code sent.
-func (h *Handler) Grant(w http.ResponseWriter, r *http.Request, req *Request, sess *opstore.Session) error {
-	if err := h.remember(r.Context(), req, sess); err != nil {
-		return err
-	}
-	h.Events.Send(r.Context(), oidckit.Event{
-		Name: oidckit.EventConsentGranted, Issuer: h.Issuer, ClientID: req.ClientID, Subject: sess.Subject, SessionID: sess.ID,
-	})
-	return h.fail(w, h.grant(w, r, req, sess))
-}
-
-// remember adds what was allowed now to what was allowed before.
-func (h *Handler) remember(ctx context.Context, req *Request, sess *opstore.Session) error {
-	now := time.Now()
-	next := &opstore.Consent{
-		ID: secret.ID(), Subject: sess.Subject, ClientID: req.ClientID, Scope: slices.Clone(req.Scope), Resource: slices.Clone(req.Resource),
-		GrantedAt: now, ExpiresAt: now.Add(h.ConsentLifetime),
-	}
-	before, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
-	switch {
-	case err == nil:
-		next.ID = before.ID
-		next.Scope = append(next.Scope, before.Scope.Without(next.Scope...)...)
-		for _, id := range before.Resource {
-			if !slices.Contains(next.Resource, id) {
-				next.Resource = append(next.Resource, id)
-			}
-		}
-	case !errors.Is(err, oidckit.ErrNotFound):
-		return err
-	}
-	return h.Consents.PutConsent(ctx, next)
-}
+type parameter struct{ name, value string }
 
 // Fail ends a request with an error that its client is told.
 func (h *Handler) Fail(w http.ResponseWriter, req *Request, e *oidckit.Error) error {
 	return h.fail(w, &errorFor{e, req})
 }
 
-func errorParams(e *oidckit.Error) url.Values {
-	q := url.Values{"error": {string(e.Code)}}
-	if e.Description != "" {
-		q.Set("error_description", e.Description)
+// fail answers err where its client may be told, and hands on everything else,
+// nil too.
+func (h *Handler) fail(w http.ResponseWriter, err error) error {
+	ef, ok := errors.AsType[*errorFor](err)
+	if !ok {
+		return err
 	}
-	return q
+	wire.Log(h.Logger, "authorize", ef.err)
+	return h.respond(w, ef.req, refusal(ef.err))
 }
 
-// respond sends the answer to the client's redirect URI.
-func (h *Handler) respond(w http.ResponseWriter, req *Request, q url.Values) {
+func refusal(e *oidckit.Error) answer {
+	a := answer{{"error", string(e.Code)}}
+	if e.Description != "" {
+		a = append(a, parameter{"error_description", e.Description})
+	}
+	return a
+}
+
+// respond sends the answer to the client's redirect URI, in the mode asked for.
+func (h *Handler) respond(w http.ResponseWriter, req *Request, a answer) error {
 	if len(req.State) > 0 {
-		q.Set("state", string(req.State))
+		a = append(a, parameter{"state", string(req.State)})
 	}
 	// RFC 9207 §2: in success and error responses
-	q.Set("iss", h.Issuer)
-	redirect(w, withQuery(req.RedirectURI, q))
+	a = append(a, parameter{"iss", h.Issuer})
+	switch req.ResponseMode {
+	case responsetype.ModeFormPost:
+		return writeForm(w, req.RedirectURI, a)
+	case responsetype.ModeFragment:
+		redirect(w, a.after(req.RedirectURI, '#'))
+	default:
+		separator := byte('?')
+		if strings.Contains(req.RedirectURI, "?") {
+			separator = '&'
+		}
+		redirect(w, a.after(req.RedirectURI, separator))
+	}
+	return nil
+}
+
+// after returns the parameters behind an address (RFC 6749 Appendix B).
+func (a answer) after(target string, separator byte) string {
+	var b strings.Builder
+	b.Grow(len(target) + 64*len(a) + 128)
+	b.WriteString(target)
+	for _, p := range a {
+		b.WriteByte(separator)
+		b.WriteString(p.name)
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(p.value))
+		separator = '&'
+	}
+	return b.String()
+}
+
+// writeForm is OAuth 2.0 Form Post Response Mode.
+func writeForm(w http.ResponseWriter, target string, a answer) error {
+	form := page.FormPost{Action: target}
+	for _, p := range a {
+		form.Fields = append(form.Fields, page.Field{Name: p.name, Value: p.value})
+	}
+	return page.WriteFormPost(w, form)
 }
 
 // redirect answers with 303, so that no post is repeated elsewhere (RFC 9700

@@ -22,7 +22,11 @@ func (h *Handler) choosable(r *http.Request, req *authorize.Request) (*opstore.S
 	if errors.Is(err, oidckit.AccessDenied) {
 		return nil, nil
 	}
-	if err != nil || !h.Authorize.Answers(req, sess) {
+	if err != nil {
+		return nil, err
+	}
+	client, err := h.client(r.Context(), req)
+	if err != nil || !h.Authorize.Answers(req, client, sess) {
 		return nil, err
 	}
 	return sess, nil

@@ -39,7 +39,7 @@ func (h *Handler) ConsentRequest(r *http.Request) (*oidckit.ConsentRequest, erro
 		ID: handle, Subject: sess.Subject, ClientID: req.ClientID, ClientName: displayName(client),
 		ClientURI: m.ClientURI, LogoURI: m.LogoURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI,
 		RedirectHost: hostOf(req.RedirectURI), Scope: req.Scope, Descriptions: map[string]string{},
-		Resources: req.Resource, Prompt: req.Prompt, UILocales: req.UILocales,
+		Resources: req.Resource, Claims: h.Authorize.ClaimsBeyond(req), Prompt: req.Prompt, UILocales: req.UILocales,
 	}
 	for _, scope := range req.Scope {
 		cr.Descriptions[scope] = language.Scope(scope, h.Scopes.Describe(scope))

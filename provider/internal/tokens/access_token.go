@@ -32,6 +32,11 @@ type accessClaims struct {
 	ACR       string   `json:"acr,omitempty"`
 	AMR       []string `json:"amr,omitempty"`
 	SessionID string   `json:"sid,omitempty"`
+
+	// What userinfo is to tell beside the claims of the scope travels in the
+	// token: the server keeps nothing of it.
+	UserinfoClaims []string `json:"userinfo_claims,omitempty"`
+	ClaimsLocales  []string `json:"claims_locales,omitempty"`
 }
 
 // AccessToken issues an access token for target.
@@ -58,6 +63,9 @@ func (i *Issuer) AccessToken(ctx context.Context, g Grantee, target scopes.Targe
 		ACR:       auth.ACR,
 		AMR:       auth.AMR,
 		SessionID: auth.SessionID,
+	}
+	if target.Scope.Has(oidckit.ScopeOpenID) {
+		c.UserinfoClaims, c.ClaimsLocales = auth.UserinfoClaims, auth.ClaimsLocales
 	}
 	if c.Subject == "" {
 		// RFC 9068 §2.2: without a resource owner, sub identifies the client

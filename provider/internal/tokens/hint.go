@@ -29,7 +29,9 @@ func (i *Issuer) ReadHint(ctx context.Context, token string) (*Hint, error) {
 		return nil, err
 	}
 	var c idClaims
-	if j.Header.Type != typeIDToken || strictjson.Unmarshal(j.Payload, &c) != nil || c.Issuer != i.URL || c.Subject == "" {
+	if j.Header.Type != typeIDToken || strictjson.Unmarshal(j.Payload, &c) != nil || c.Issuer != i.URL || c.Subject == "" ||
+		// A signed answer of userinfo says as much, but is no ID token.
+		c.ExpiresAt == 0 {
 		return nil, ErrBadHint
 	}
 	return &Hint{Subject: c.Subject, ClientID: c.Audience, SessionID: c.SessionID}, nil

@@ -4,7 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider/internal/keys"
+	"github.com/oidckit/oidckit/provider/internal/subject"
+	"github.com/oidckit/oidckit/provider/internal/userclaims"
 	"github.com/oidckit/oidckit/provider/opstore"
 )
 
@@ -20,6 +23,12 @@ type Issuer struct {
 	URL         string
 	Keys        *keys.Manager
 	Revocations opstore.Revocations
+	// UserClaims are the claims there are; Claims returns those of a subject, or
+	// oidckit.ErrNotFound where the user is gone or may not sign in any more.
+	UserClaims *userclaims.Catalogue
+	Claims     func(ctx context.Context, subject string) (oidckit.Claims, error)
+	// Subjects names people to clients.
+	Subjects *subject.Mapper
 	// DefaultAlg signs access tokens whose resource names no algorithm.
 	DefaultAlg          string
 	AccessTokenLifetime time.Duration

@@ -23,6 +23,9 @@ type AccessClaims struct {
 	Scope     oidckit.Scope
 	ExpiresAt time.Time
 	SessionID string
+	// UserinfoClaims and ClaimsLocales are those of opstore.Authorization.
+	UserinfoClaims []string
+	ClaimsLocales  []string
 }
 
 func invalidToken(cause string) error {
@@ -70,6 +73,7 @@ func (i *Issuer) ReadAccessToken(ctx context.Context, token string) (*AccessClai
 	return &AccessClaims{
 		Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID,
 		Scope: scope, ExpiresAt: time.Unix(c.ExpiresAt, 0), SessionID: c.SessionID,
+		UserinfoClaims: c.UserinfoClaims, ClaimsLocales: c.ClaimsLocales,
 	}, nil
 }
 

@@ -3,8 +3,9 @@
 // is one of the issuer's own, in the Authorization header or in a form
 // (RFC 6750 §2), never in the query.
 //
-//	h := &userinfo.Handler{Issuer: iss, Tokens: issuer, Claims: users.Claims}
+//	h := &userinfo.Handler{Issuer: iss, Tokens: issuer, Clients: clients, UserClaims: catalogue, Claims: users.Claims}
 //	err := h.Serve(w, r)
 //
-// Answers are plain JSON; signed ones are not made.
+// Which claims the answer has is for package userclaims to say. It is JSON, or
+// a JWT for a client that is registered for one; encrypted ones are not made.
 package userinfo

@@ -4,44 +4,27 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 
 	"github.com/oidckit/oidckit"
-	"github.com/oidckit/oidckit/internal/strictjson"
 	"github.com/oidckit/oidckit/internal/wire"
 	"github.com/oidckit/oidckit/provider/internal/tokens"
+	"github.com/oidckit/oidckit/provider/internal/userclaims"
+	"github.com/oidckit/oidckit/provider/opstore"
 )
 
 // Handler serves the endpoint. Its fields are set once; it is safe for
 // concurrent use.
 type Handler struct {
-	Issuer string
-	Tokens *tokens.Issuer
-	// Claims returns the claims about a subject, or oidckit.ErrNotFound where
-	// the user is gone or may not sign in any more.
-	Claims func(ctx context.Context, subject string) (oidckit.Claims, error)
-}
-
-// scopeClaims is OpenID Connect Core 1.0 §5.4.
-var scopeClaims = map[string][]string{
-	oidckit.ScopeProfile: {
-		"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile",
-		"picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
-	},
-	oidckit.ScopeEmail:   {"email", "email_verified"},
-	oidckit.ScopeAddress: {"address"},
-	oidckit.ScopePhone:   {"phone_number", "phone_number_verified"},
-}
-
-// ClaimNames lists every claim that a scope can bring, in the order of the
-// specification, after sub: claims_supported.
-func ClaimNames() []string {
-	names := []string{"sub"}
-	for _, scope := range []string{oidckit.ScopeProfile, oidckit.ScopeEmail, oidckit.ScopeAddress, oidckit.ScopePhone} {
-		names = append(names, scopeClaims[scope]...)
-	}
-	return names
+	Issuer  string
+	Tokens  *tokens.Issuer
+	Clients opstore.Clients
+	// UserClaims are the claims there are; Claims returns those of a subject, or
+	// oidckit.ErrNotFound where the user is gone or may not sign in any more.
+	UserClaims *userclaims.Catalogue
+	Claims     func(ctx context.Context, subject string) (oidckit.Claims, error)
 }
 
 // Serve answers GET and POST.
@@ -58,19 +41,75 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if !access.Scope.Has(oidckit.ScopeOpenID) {
 		return oidckit.NewError(oidckit.InsufficientScope, "the access token was not granted openid")
 	}
+	client, err := h.Clients.Client(r.Context(), access.ClientID)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return gone("the client is gone")
+	}
+	if err != nil {
+		return err
+	}
 	claims, err := h.Claims(r.Context(), access.Subject)
 	if errors.Is(err, oidckit.ErrNotFound) {
-		return oidckit.NewError(oidckit.InvalidToken, "the access token is invalid, expired or revoked").
-			WithCause(errors.New("the user is gone or disabled"))
+		return gone("the user is gone or disabled")
 	}
 	if err != nil {
 		return err
 	}
-	body, err := Select(claims, access.Subject, access.Scope)
+	alg, about := client.Metadata.UserinfoSignedResponseAlg, head{Subject: h.Tokens.Subjects.For(client, access.Subject)}
+	if alg != "" {
+		// OpenID Connect Core 1.0 §5.3.2: a signed answer SHOULD have iss and aud
+		about.Issuer, about.Audience = h.Issuer, access.ClientID
+	}
+	body, err := h.document(about, access, claims)
 	if err != nil {
 		return err
+	}
+	if alg != "" {
+		return h.writeSigned(w, r, alg, body)
 	}
 	wire.WriteJSONBytes(w, http.StatusOK, body)
+	return nil
+}
+
+func gone(cause string) error {
+	return oidckit.NewError(oidckit.InvalidToken, "the access token is invalid, expired or revoked").WithCause(errors.New(cause))
+}
+
+// head is what an answer begins with.
+type head struct {
+	Issuer   string `json:"iss,omitempty"`
+	Audience string `json:"aud,omitempty"`
+	Subject  string `json:"sub"`
+}
+
+func (h *Handler) document(about head, access *tokens.AccessClaims, claims oidckit.Claims) ([]byte, error) {
+	body, err := json.Marshal(about)
+	if err != nil {
+		return nil, err
+	}
+	body, err = h.UserClaims.Append(body[:len(body)-1], claims, userclaims.Wanted{
+		Scope: access.Scope, Names: access.UserinfoClaims, Locales: access.ClaimsLocales,
+	})
+	return append(body, '}'), err
+}
+
+// writeSigned answers as the client is registered for it (OpenID Connect Core
+// 1.0 §5.3.2). It has no exp, so that nobody takes it for an ID token.
+func (h *Handler) writeSigned(w http.ResponseWriter, r *http.Request, alg string, body []byte) error {
+	signer, err := h.Tokens.Keys.Signer(r.Context(), alg)
+	if err != nil {
+		return err
+	}
+	signed, err := signer.Sign("JWT", body)
+	if err != nil {
+		return err
+	}
+	head := w.Header()
+	head.Set("Content-Type", "application/jwt")
+	wire.NoStore(head)
+	w.WriteHeader(http.StatusOK)
+	// The connection is what is left to fail, and it has no other answer.
+	_, _ = io.WriteString(w, signed)
 	return nil
 }
 
@@ -127,35 +166,4 @@ func WriteError(w http.ResponseWriter, r *http.Request, e *oidckit.Error) {
 		return
 	}
 	wire.WriteError(w, r, e)
-}
-
-// Select returns the userinfo document: sub, and the claims that the scope
-// allows.
-func Select(claims oidckit.Claims, subject string, scope oidckit.Scope) ([]byte, error) {
-	allowed := map[string]bool{}
-	for _, s := range scope {
-		for _, name := range scopeClaims[s] {
-			allowed[name] = true
-		}
-	}
-	sub, err := json.Marshal(subject)
-	if err != nil {
-		return nil, err
-	}
-	body := append([]byte(`{"sub":`), sub...)
-	if len(claims) == 0 {
-		return append(body, '}'), nil
-	}
-	err = strictjson.Object(claims, func(name []byte, v strictjson.Value) error {
-		// OpenID Connect Core 1.0 §5.3.2: claims without a value are left out
-		if !allowed[string(name)] || string(v) == "null" || string(v) == `""` {
-			return nil
-		}
-		body = append(body, ',', '"')
-		body = append(body, name...)
-		body = append(body, '"', ':')
-		body = append(body, v...)
-		return nil
-	})
-	return append(body, '}'), err
 }

@@ -1,0 +1,120 @@
+package authorize
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/provider/opstore"
+)
+
+// interactionLifetime is how long a person may take to consent.
+const interactionLifetime = 30 * time.Minute
+
+// ClaimsBeyond returns the names of claims that the request asks for beyond
+// those of its scope: what a consent page has to tell.
+func (h *Handler) ClaimsBeyond(req *Request) []string {
+	if len(req.UserinfoClaims)+len(req.IDTokenClaims) == 0 {
+		return nil
+	}
+	return h.UserClaims.Beyond(slices.Concat(req.UserinfoClaims, req.IDTokenClaims), req.Scope)
+}
+
+func (h *Handler) needsConsent(ctx context.Context, req *Request, client *opstore.Client, sess *opstore.Session) (bool, error) {
+	switch {
+	// OpenID Connect Core 1.0 §3.1.2.1: consent SHOULD be asked for
+	case req.prompts(oidckit.PromptConsent):
+		return true, nil
+	case slices.Contains(h.TrustedClients, req.ClientID):
+		return false, nil
+	// RFC 8252 §8.6: anybody can pose as a native app without credentials
+	case client.Public() && client.Metadata.ApplicationType == "native":
+		return true, nil
+	}
+	consent, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	covered := consent.Scope.HasAll(req.Scope) && within(req.Resource, consent.Resource) &&
+		within(h.UserClaims.Beyond(h.ClaimsBeyond(req), consent.Scope), consent.Claims)
+	return !covered, nil
+}
+
+// within reports whether all of list is in whole.
+func within(list, whole []string) bool {
+	return !slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(whole, s) })
+}
+
+// toConsent parks the request in a row that only this session can decide.
+func (h *Handler) toConsent(w http.ResponseWriter, r *http.Request, req *Request, sess *opstore.Session) error {
+	plain, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	if len(plain) > maxSealed {
+		return refuse(req, oidckit.InvalidRequest, "the request is too large")
+	}
+	handle := secret.Token()
+	err = h.Interactions.CreateInteraction(r.Context(), &opstore.Interaction{
+		Hash: oidckit.HashToken(handle), SessionID: sess.ID, Request: plain, ExpiresAt: time.Now().Add(interactionLifetime),
+	})
+	if err != nil {
+		return err
+	}
+	redirect(w, withQuery(h.ConsentURL, url.Values{"interaction": {handle}}))
+	return nil
+}
+
+// Waiting reads a request that toConsent parked.
+func Waiting(i *opstore.Interaction) (*Request, error) { return decodeRequest(i.Request) }
+
+// Grant ends a request whose person has consented: the consent is remembered
+// and the answer sent.
+func (h *Handler) Grant(w http.ResponseWriter, r *http.Request, req *Request, sess *opstore.Session) error {
+	if err := h.remember(r.Context(), req, sess); err != nil {
+		return err
+	}
+	h.Events.Send(r.Context(), oidckit.Event{
+		Name: oidckit.EventConsentGranted, Issuer: h.Issuer, ClientID: req.ClientID, Subject: sess.Subject, SessionID: sess.ID,
+	})
+	return h.fail(w, h.grant(w, r, req, sess))
+}
+
+// remember adds what was allowed now to what was allowed before.
+func (h *Handler) remember(ctx context.Context, req *Request, sess *opstore.Session) error {
+	now := time.Now()
+	next := &opstore.Consent{
+		ID: secret.ID(), Subject: sess.Subject, ClientID: req.ClientID, Scope: slices.Clone(req.Scope), Resource: slices.Clone(req.Resource),
+		Claims: h.ClaimsBeyond(req), GrantedAt: now, ExpiresAt: now.Add(h.ConsentLifetime),
+	}
+	before, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
+	switch {
+	case err == nil:
+		next.ID = before.ID
+		next.Scope = append(next.Scope, before.Scope.Without(next.Scope...)...)
+		next.Resource = union(next.Resource, before.Resource)
+		next.Claims = union(next.Claims, before.Claims)
+	case !errors.Is(err, oidckit.ErrNotFound):
+		return err
+	}
+	return h.Consents.PutConsent(ctx, next)
+}
+
+// union adds to list what it lacks of more.
+func union(list, more []string) []string {
+	for _, s := range more {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}

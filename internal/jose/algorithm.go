@@ -137,6 +137,9 @@ func (a *algorithm) fits(key crypto.PublicKey) error {
 		if !ok || len(k) != ed25519.PublicKeySize {
 			return fmt.Errorf("jose: %s needs an Ed25519 key", a.name)
 		}
+		if isSmallOrder(k) {
+			return fmt.Errorf("jose: %s needs a key that only its owner can sign with", a.name)
+		}
 		return nil
 	}
 }

@@ -111,18 +111,6 @@ type Config struct {
 	Events oidckit.EventSink
 }
 
-// Resource is a protected resource (RFC 8707).
-type Resource struct {
-	// Resource is the resource indicator, an absolute URI without fragment:
-	// the aud of its access tokens.
-	Resource string
-	// Scopes are the scopes that belong to it.
-	Scopes []string
-	// SigningAlg signs its access tokens; empty means the first of
-	// Config.SigningAlgs.
-	SigningAlg string
-}
-
 // Lifetimes says how long what the issuer hands out is good for. A zero field
 // takes its default.
 type Lifetimes struct {
@@ -234,13 +222,8 @@ func (c Config) resolve() (*resolved, error) {
 	if err := c.Outbound.check(); err != nil {
 		errs = append(errs, err)
 	}
-	var resources []scopes.Resource
-	for i, res := range c.Resources {
-		if res.SigningAlg != "" && !slices.Contains(r.SigningAlgs, res.SigningAlg) {
-			errs = append(errs, fmt.Errorf("Resources[%d]: SigningAlg %q is not among SigningAlgs", i, res.SigningAlg))
-		}
-		resources = append(resources, scopes.Resource{Identifier: res.Resource, Scopes: res.Scopes, SigningAlg: res.SigningAlg})
-	}
+	resources, problems := r.checkResources()
+	errs = append(errs, problems...)
 	if r.catalogue, err = scopes.New(c.Issuer, c.Scopes, resources); err != nil {
 		errs = append(errs, err)
 	}

@@ -82,7 +82,8 @@ func (p *Provider) assemble() error {
 	}
 	box := secret.NewBox(c.Secrets, "provider waiting requests")
 	issuer := &tokens.Issuer{
-		URL: c.Issuer, Keys: p.keys, Revocations: set.Revocations, UserClaims: c.userClaims, Claims: p.users.Claims, DefaultAlg: c.SigningAlgs[0],
+		URL: c.Issuer, Keys: p.keys, Revocations: set.Revocations, AccessTokens: set.AccessTokens,
+		UserClaims: c.userClaims, Claims: p.users.Claims, DefaultAlg: c.SigningAlgs[0],
 		AccessTokenLifetime: l.AccessToken, IDTokenLifetime: l.IDToken,
 	}
 	sessions := p.newSessions(issuer)

@@ -19,6 +19,10 @@ type Resource struct {
 	Scopes []string
 	// SigningAlg signs its access tokens; empty means the issuer's default.
 	SigningAlg string
+	// Opaque says that it takes opaque access tokens, not JWTs.
+	Opaque bool
+	// ClientIDs are the clients that the resource itself acts as.
+	ClientIDs []string
 }
 
 // Catalogue is immutable and safe for concurrent use.
@@ -150,6 +154,10 @@ type Target struct {
 	Scope    oidckit.Scope
 	// SigningAlg is empty for the issuer's default.
 	SigningAlg string
+	// Opaque is true where all resources of the audience take opaque tokens:
+	// one that takes JWTs could not read them, while one that takes opaque
+	// tokens asks the issuer, who knows both.
+	Opaque bool
 }
 
 // Target decides audience and scope of an access token: the resources asked
@@ -165,6 +173,7 @@ func (c *Catalogue) Target(scope oidckit.Scope, requested []string) Target {
 			wanted = slices.ContainsFunc(r.Scopes, scope.Has)
 		}
 		if wanted {
+			t.Opaque = r.Opaque && (t.Opaque || len(t.Audience) == 0)
 			t.Audience = append(t.Audience, r.Identifier)
 			if t.SigningAlg == "" {
 				t.SigningAlg = r.SigningAlg
@@ -180,6 +189,17 @@ func (c *Catalogue) Target(scope oidckit.Scope, requested []string) Target {
 		t.Audience = append(t.Audience, c.issuer)
 	}
 	return t
+}
+
+// Concerns reports whether a client acts as one of the resources of an
+// audience: what is meant for the resource it may know.
+func (c *Catalogue) Concerns(clientID string, audience []string) bool {
+	for _, id := range audience {
+		if r := c.resource(id); r != nil && slices.Contains(r.ClientIDs, clientID) {
+			return true
+		}
+	}
+	return false
 }
 
 // Within reports whether every resource asked for is part of a grant: named in

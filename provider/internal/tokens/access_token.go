@@ -8,7 +8,9 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/strictjson"
 	"github.com/oidckit/oidckit/provider/internal/scopes"
+	"github.com/oidckit/oidckit/provider/opstore"
 )
 
 // Access is an issued access token.
@@ -39,8 +41,49 @@ type accessClaims struct {
 	ClaimsLocales  []string `json:"claims_locales,omitempty"`
 }
 
-// AccessToken issues an access token for target.
+// parse reads the claims of a token that was verified.
+func (c *accessClaims) parse(payload []byte) error {
+	return strictjson.Object(payload, func(name []byte, v strictjson.Value) (err error) {
+		switch string(name) {
+		case "iss":
+			c.Issuer, err = v.Text()
+		case "sub":
+			c.Subject, err = v.Text()
+		case "aud":
+			c.Audience, err = v.Texts()
+		case "client_id":
+			c.ClientID, err = v.Text()
+		case "exp":
+			c.ExpiresAt, err = v.Int()
+		case "iat":
+			c.IssuedAt, err = v.Int()
+		case "jti":
+			c.ID, err = v.Text()
+		case "scope":
+			c.Scope, err = v.Text()
+		case "auth_time":
+			c.AuthTime, err = v.Int()
+		case "acr":
+			c.ACR, err = v.Text()
+		case "amr":
+			c.AMR, err = v.Texts()
+		case "sid":
+			c.SessionID, err = v.Text()
+		case "userinfo_claims":
+			c.UserinfoClaims, err = v.Texts()
+		case "claims_locales":
+			c.ClaimsLocales, err = v.Texts()
+		}
+		return err
+	})
+}
+
+// AccessToken issues an access token for target, of the kind that its resources
+// take.
 func (i *Issuer) AccessToken(ctx context.Context, g Grantee, target scopes.Target) (Access, error) {
+	if target.Opaque {
+		return i.opaqueToken(ctx, g, target)
+	}
 	alg := target.SigningAlg
 	if alg == "" {
 		alg = i.DefaultAlg
@@ -52,12 +95,12 @@ func (i *Issuer) AccessToken(ctx context.Context, g Grantee, target scopes.Targe
 	now, auth := time.Now(), g.Authorization
 	c := accessClaims{
 		Issuer:    i.URL,
-		Subject:   auth.Subject,
+		Subject:   subjectOf(g),
 		Audience:  target.Audience,
 		ClientID:  g.Client.Metadata.ClientID,
 		IssuedAt:  now.Unix(),
 		ExpiresAt: now.Add(i.AccessTokenLifetime).Unix(),
-		ID:        auth.GrantID + "." + secret.ID(),
+		ID:        newTokenID(auth),
 		Scope:     target.Scope.String(),
 		AuthTime:  unix(auth.AuthTime),
 		ACR:       auth.ACR,
@@ -67,10 +110,6 @@ func (i *Issuer) AccessToken(ctx context.Context, g Grantee, target scopes.Targe
 	if target.Scope.Has(oidckit.ScopeOpenID) {
 		c.UserinfoClaims, c.ClaimsLocales = auth.UserinfoClaims, auth.ClaimsLocales
 	}
-	if c.Subject == "" {
-		// RFC 9068 §2.2: without a resource owner, sub identifies the client
-		c.Subject = c.ClientID
-	}
 	payload, err := json.Marshal(c)
 	if err != nil {
 		return Access{}, err
@@ -79,8 +118,20 @@ func (i *Issuer) AccessToken(ctx context.Context, g Grantee, target scopes.Targe
 	if err != nil {
 		return Access{}, err
 	}
+	i.seen.add(hashSeen(token))
 	return Access{Token: token, ExpiresIn: i.AccessTokenLifetime, Scope: target.Scope}, nil
 }
+
+// subjectOf implements RFC 9068 §2.2: without a resource owner, sub identifies
+// the client.
+func subjectOf(g Grantee) string {
+	if g.Authorization.Subject == "" {
+		return g.Client.Metadata.ClientID
+	}
+	return g.Authorization.Subject
+}
+
+func newTokenID(auth *opstore.Authorization) string { return auth.GrantID + "." + secret.ID() }
 
 // grantOf returns the grant that a jti names.
 func grantOf(jti string) string {

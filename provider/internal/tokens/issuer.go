@@ -23,6 +23,8 @@ type Issuer struct {
 	URL         string
 	Keys        *keys.Manager
 	Revocations opstore.Revocations
+	// AccessTokens keeps opaque access tokens; nil where no resource takes them.
+	AccessTokens opstore.AccessTokens
 	// UserClaims are the claims there are; Claims returns those of a subject, or
 	// oidckit.ErrNotFound where the user is gone or may not sign in any more.
 	UserClaims *userclaims.Catalogue
@@ -33,6 +35,8 @@ type Issuer struct {
 	DefaultAlg          string
 	AccessTokenLifetime time.Duration
 	IDTokenLifetime     time.Duration
+
+	seen seen
 }
 
 // Ready reports whether tokens can be signed now.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/jose"
-	"github.com/oidckit/oidckit/internal/strictjson"
 	"github.com/oidckit/oidckit/provider/internal/keys"
 	"github.com/oidckit/oidckit/provider/opstore"
 )
@@ -21,8 +20,13 @@ type AccessClaims struct {
 	ClientID  string
 	ID        string
 	Scope     oidckit.Scope
+	IssuedAt  time.Time
 	ExpiresAt time.Time
 	SessionID string
+	// AuthTime, ACR and AMR are of the login, zero where nobody has signed in.
+	AuthTime time.Time
+	ACR      string
+	AMR      []string
 	// UserinfoClaims and ClaimsLocales are those of opstore.Authorization.
 	UserinfoClaims []string
 	ClaimsLocales  []string
@@ -33,10 +37,36 @@ func invalidToken(cause string) error {
 		WithCause(errors.New(cause))
 }
 
-// ReadAccessToken verifies an access token of this issuer and that it was not
-// revoked. Failures are invalid_token; any other error means that the check
-// could not be made.
+// ReadAccessToken verifies an access token that this issuer has issued for
+// itself, JWT or opaque, and that it was not revoked. Failures are
+// invalid_token; any other error means that the check could not be made.
 func (i *Issuer) ReadAccessToken(ctx context.Context, token string) (*AccessClaims, error) {
+	c, err := i.FindAccessToken(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(c.Audience, i.URL) {
+		return nil, invalidToken("aud is not this issuer")
+	}
+	return c, nil
+}
+
+// FindAccessToken is ReadAccessToken for a token of whatever audience: its
+// caller decides who may know of it.
+func (i *Issuer) FindAccessToken(ctx context.Context, token string) (*AccessClaims, error) {
+	read := i.readOpaque
+	if strings.Contains(token, ".") {
+		read = i.readJWT
+	}
+	c, err := read(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return c, i.checkLive(ctx, c)
+}
+
+// readJWT verifies an access token in the form of RFC 9068.
+func (i *Issuer) readJWT(ctx context.Context, token string) (*AccessClaims, error) {
 	j, err := i.verify(ctx, token)
 	if err != nil {
 		return nil, err
@@ -46,41 +76,48 @@ func (i *Issuer) ReadAccessToken(ctx context.Context, token string) (*AccessClai
 		return nil, invalidToken("typ is not at+jwt")
 	}
 	var c accessClaims
-	if err := strictjson.Unmarshal(j.Payload, &c); err != nil {
+	if err := c.parse(j.Payload); err != nil {
 		return nil, invalidToken("claims do not parse")
 	}
-	if c.Issuer != i.URL || !slices.Contains(c.Audience, i.URL) {
-		return nil, invalidToken("iss or aud is not this issuer")
-	}
-	if time.Now().Unix() >= c.ExpiresAt {
-		return nil, invalidToken("expired")
+	if c.Issuer != i.URL {
+		return nil, invalidToken("iss is not this issuer")
 	}
 	scope, err := oidckit.ParseScope(c.Scope)
 	if err != nil {
 		return nil, invalidToken("scope does not parse")
 	}
+	a := &AccessClaims{
+		Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID, Scope: scope,
+		IssuedAt: time.Unix(c.IssuedAt, 0), ExpiresAt: time.Unix(c.ExpiresAt, 0), SessionID: c.SessionID,
+		ACR: c.ACR, AMR: c.AMR, UserinfoClaims: c.UserinfoClaims, ClaimsLocales: c.ClaimsLocales,
+	}
+	if c.AuthTime != 0 {
+		a.AuthTime = time.Unix(c.AuthTime, 0)
+	}
+	return a, nil
+}
+
+// checkLive checks that a token has not ended: by itself, or with what it
+// belongs to.
+func (i *Issuer) checkLive(ctx context.Context, c *AccessClaims) error {
+	if !time.Now().Before(c.ExpiresAt) {
+		return invalidToken("expired")
+	}
 	ids := revokers(c.ID)
-	if c.SessionID != "" && !scope.Has(oidckit.ScopeOfflineAccess) {
+	if c.SessionID != "" && !c.Scope.Has(oidckit.ScopeOfflineAccess) {
 		ids = append(ids, opstore.RevokedSessionID(c.SessionID))
 	}
 	revoked, err := i.Revocations.Revoked(ctx, ids...)
-	if err != nil {
-		return nil, err
+	if err == nil && revoked {
+		err = invalidToken("revoked")
 	}
-	if revoked {
-		return nil, invalidToken("revoked")
-	}
-	return &AccessClaims{
-		Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID,
-		Scope: scope, ExpiresAt: time.Unix(c.ExpiresAt, 0), SessionID: c.SessionID,
-		UserinfoClaims: c.UserinfoClaims, ClaimsLocales: c.ClaimsLocales,
-	}, nil
+	return err
 }
 
 // revokers are the ids any of which denies the access token with this jti.
 func revokers(jti string) []string {
 	grant := grantOf(jti)
-	ids := []string{opstore.RevokedTokenID(jti), opstore.RevokedGrantID(grant)}
+	ids := append(make([]string, 0, 4), opstore.RevokedTokenID(jti), opstore.RevokedGrantID(grant))
 	if consent := opstore.ConsentOfGrant(grant); consent != "" {
 		ids = append(ids, opstore.RevokedConsentID(consent))
 	}
@@ -92,11 +129,20 @@ func (i *Issuer) verify(ctx context.Context, token string) (*jose.JWS, error) {
 	if err != nil {
 		return nil, invalidToken("not a JWS")
 	}
+	h := hashSeen(token)
+	if i.seen.has(h) {
+		// A key that was revoked takes what it has signed along.
+		if published, err := i.Keys.Published(ctx, j.Header.KeyID, j.Header.Algorithm); err != nil || published {
+			return j, err
+		}
+		return nil, invalidToken("signed with a key that was revoked")
+	}
 	switch err := i.Keys.Verify(ctx, j); {
 	case errors.Is(err, keys.ErrNotOurs):
 		return nil, invalidToken("not signed by this issuer")
 	case err != nil:
 		return nil, err
 	}
+	i.seen.add(h)
 	return j, nil
 }

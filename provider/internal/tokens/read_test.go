@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/jose"
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/provider/internal/keys"
+	"github.com/oidckit/oidckit/provider/internal/scopes"
 	"github.com/oidckit/oidckit/provider/internal/tokens"
 	"github.com/oidckit/oidckit/provider/opstore"
 )
@@ -127,5 +129,43 @@ func TestReadAccessToken(t *testing.T) {
 	}
 	if _, err := read("at+jwt", map[string]any{"jti": "one.other"}); err != nil {
 		t.Errorf("another token of the grant: %v", err)
+	}
+}
+
+// A token that was seen is believed by its every byte, and as long as the key
+// that has signed it is published.
+func TestSeenTokens(t *testing.T) {
+	i := newIssuer(t)
+	i.Revocations = opstore.NewMemory().Open(url).Revocations
+	issued, err := i.AccessToken(t.Context(), tokens.Grantee{
+		Client:        &opstore.Client{Metadata: oidckit.ClientMetadata{ClientID: "app"}},
+		Authorization: &opstore.Authorization{GrantID: "g", Subject: "alice"},
+	}, scopes.Target{Audience: []string{url}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := issued.Token
+	for range 2 {
+		if _, err := i.ReadAccessToken(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := token[len(token)-2]
+	for _, c := range []byte("ABab") {
+		if forged := token[:len(token)-2] + string(c) + token[len(token)-1:]; c != last {
+			if _, err := i.ReadAccessToken(t.Context(), forged); !errors.Is(err, oidckit.InvalidToken) {
+				t.Errorf("another signature: %v", err)
+			}
+		}
+	}
+	j, err := jose.Parse(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Keys.Revoke(t.Context(), j.Header.KeyID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.ReadAccessToken(t.Context(), token); !errors.Is(err, oidckit.InvalidToken) {
+		t.Errorf("after its key was revoked: %v", err)
 	}
 }

@@ -20,21 +20,23 @@
 //
 //	id, _ := oidckit.IdentityFromContext(r.Context())
 //
-// Behind either of them stand RequireScope and RequireAnyScope, RequireClaim,
-// RequireRole, RequireACR and RequireAuthAge: what an identity lacks, they leave
-// to the guard before to ask for. RequireSessionOrBearer guards a route for
-// people and programs. Bearer is the long form of RequireBearer: optional
-// authentication, other places to send a token, tokens that are bound to a key
-// (DPoP, MTLS), and metadata by which a client finds out where to get a token
-// (ResourceMetadata).
+// Behind either of them stand RequireScope and RequireAnyScope, RequireClaim
+// and RequireClaims, RequireRole and RequireAnyRole (RoleClaim), RequireACR and
+// RequireAuthAge (StepUp): what an identity lacks, they leave to the guard
+// before to ask for. RequireSessionOrBearer guards a route for people and
+// programs. Bearer is the long form of RequireBearer: optional authentication,
+// other places to send a token, tokens that are bound to a key (DPoP, MTLS), and
+// metadata by which a client finds out where to get a token (ResourceMetadata).
 //
 // Every guard is a func(http.Handler) http.Handler, for any router; none wraps
 // the ResponseWriter, so that streams, upgrades and http.ResponseController
 // work. A guard that lacks what it needs answers 500 or 503 and never lets a
-// request through. From outside to inside the order is: CORS middleware, so
-// that preflights pass; http.CrossOriginProtection, where there are sessions;
-// the guard that verifies; the guards behind it; the handler. How long a client
-// may take to send a request is for the timeouts of http.Server to say.
+// request through; what panics in a function that the app has given it (a
+// verifier, a condition, a sink of events) is a 500, too. From outside to inside
+// the order is: CORS middleware, so that preflights pass;
+// http.CrossOriginProtection, where there are sessions; the guard that
+// verifies; the guards behind it; the handler. How long a client may take to
+// send a request is for the timeouts of http.Server to say.
 //
 // The package keeps no sessions and logs nobody in (see package handlers), and
 // issues nothing (see package provider).

@@ -43,8 +43,17 @@ func RunCodes(t *testing.T, open Open) { storetest.Run(t, codeChecks(), open) }
 // RunGrants shows the contract of Grants.
 func RunGrants(t *testing.T, open Open) { storetest.Run(t, allGrantChecks(), open) }
 
-// RunSessions shows the contract of Sessions.
-func RunSessions(t *testing.T, open Open) { storetest.Run(t, sessionChecks(), open) }
+// RunSessions shows the contract of Sessions, also that issuers share none. The
+// other stores of the Set may be nil.
+func RunSessions(t *testing.T, open Open) {
+	storetest.Run(t, sessionChecks(), open)
+	t.Run("issuers share no session", func(t *testing.T) {
+		realm := storetest.Realm()
+		if err := issuersSessions(t.Context(), pair{open(t, realm), open(t, realm+"/a")}); err != nil {
+			t.Error(err)
+		}
+	})
+}
 
 // RunInteractions shows the contract of Interactions.
 func RunInteractions(t *testing.T, open Open) { storetest.Run(t, interactionChecks(), open) }

@@ -61,19 +61,18 @@ func TestColdRequestsShareOneFetch(t *testing.T) {
 }
 
 func TestRotationCostsOneFetch(t *testing.T) {
-	i := &issuer{}
-	i.publish(t, es256(t, "a"))
-	c := newCache(t, Config{Fetch: i.serve(t)})
-	wantKey(t, c, "a")
-	i.publish(t, es256(t, "a"), es256(t, "b"))
-	i.slow(50 * time.Millisecond)
-	together(200, func(n int) {
-		kid := []string{"a", "b"}[n%2]
-		if _, err := c.Key(context.Background(), kid, "ES256"); err != nil {
-			t.Errorf("%s: %v", kid, err)
-		}
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		i.publish(t, es256(t, "a"), es256(t, "b"))
+		i.slow(50 * time.Millisecond)
+		together(200, func(n int) {
+			kid := []string{"a", "b"}[n%2]
+			if _, err := c.Key(context.Background(), kid, "ES256"); err != nil {
+				t.Errorf("%s: %v", kid, err)
+			}
+		})
+		i.wantFetched(t, 2)
 	})
-	i.wantFetched(t, 2)
 }
 
 func TestCallerThatGoesAwayTakesNothingAlong(t *testing.T) {
@@ -198,15 +197,15 @@ func TestRemoteSets(t *testing.T) {
 		"ATK-071 not an object":  `"key"`,
 		"RFC 7517 §9.2 a secret": strings.Replace(strings.Replace(a, `"a"`, `"h"`, 1), `{`, `{"d":"AA",`, 1),
 	} {
-		i := &issuer{}
-		i.answer(`{"keys":[` + other + `,` + a + `]}`)
-		c := newCache(t, Config{Fetch: i.serve(t)})
-		wantKey(t, c, "a")
-		for _, alg := range append(jose.Algorithms(), "HS256") {
-			if key, err := c.Key(context.Background(), "h", alg); !errors.Is(err, ErrUnknownKey) {
-				t.Errorf("%s as %s: %v, %v", name, alg, key, err)
+		inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+			i.answer(`{"keys":[` + other + `,` + a + `]}`)
+			wantKey(t, c, "a")
+			for _, alg := range append(jose.Algorithms(), "HS256") {
+				if key, err := c.Key(context.Background(), "h", alg); !errors.Is(err, ErrUnknownKey) {
+					t.Errorf("%s as %s: %v, %v", name, alg, key, err)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -230,7 +229,7 @@ func TestLogs(t *testing.T) {
 	var out bytes.Buffer
 	i := &issuer{}
 	i.fail(errDown)
-	c := newCache(t, Config{Fetch: i.fetch, Logger: zerolog.New(&out)})
+	c := newCache(t, Config{Fetch: i.fetch, Logger: zerolog.New(zerolog.SyncWriter(&out))})
 	wantErr(t, c, "secret-kid", ErrUnavailable)
 	i.fail(nil)
 	i.publish(t, es256(t, "a"))

@@ -70,32 +70,33 @@ func TestKeysThatNameAnIssuer(t *testing.T) {
 // A kid that only another issuer has is unknown: the issuer may just have
 // begun to use it. One that it has is not.
 func TestKeyIDOfAnotherIssuer(t *testing.T) {
-	i := &issuer{}
-	named := func(kid, issuer string) jose.JWK {
-		return jose.JWK{KeyID: kid, Issuer: issuer, Key: publicKey(t, "ES256", kid+issuer)}
-	}
-	i.publish(t, named("1", "one"), named("2", "two"))
-	c := newCache(t, Config{Fetch: i.fetch, Scope: scoped})
-	find := func(kid, alg, issuer string) error {
-		_, err := c.Find(t.Context(), Ref{KeyID: kid, Algorithm: alg, Issuer: issuer})
-		return err
-	}
-	if err := find("1", "ES256", "one"); err != nil {
-		t.Fatal(err)
-	}
-	generation := c.Generation(time.Now())
-	if err := find("1", "RS256", "one"); !errors.Is(err, ErrUnknownKey) {
-		t.Error(err)
-	}
-	i.wantFetched(t, 1)
-	i.publish(t, named("1", "one"), named("2", "two"), named("1", "two"))
-	if err := find("1", "ES256", "two"); err != nil {
-		t.Error(err)
-	}
-	i.wantFetched(t, 2)
-	if c.Generation(time.Now()) == generation {
-		t.Error("the generation did not change")
-	}
+	inBubble(t, func(t *testing.T, i *issuer, _ *Cache) {
+		named := func(kid, issuer string) jose.JWK {
+			return jose.JWK{KeyID: kid, Issuer: issuer, Key: publicKey(t, "ES256", kid+issuer)}
+		}
+		i.publish(t, named("1", "one"), named("2", "two"))
+		c := newCache(t, Config{Fetch: i.fetch, Scope: scoped})
+		find := func(kid, alg, issuer string) error {
+			_, err := c.Find(t.Context(), Ref{KeyID: kid, Algorithm: alg, Issuer: issuer})
+			return err
+		}
+		if err := find("1", "ES256", "one"); err != nil {
+			t.Fatal(err)
+		}
+		generation := c.Generation(time.Now())
+		if err := find("1", "RS256", "one"); !errors.Is(err, ErrUnknownKey) {
+			t.Error(err)
+		}
+		i.wantFetched(t, 1)
+		i.publish(t, named("1", "one"), named("2", "two"), named("1", "two"))
+		if err := find("1", "ES256", "two"); err != nil {
+			t.Error(err)
+		}
+		i.wantFetched(t, 2)
+		if c.Generation(time.Now()) == generation {
+			t.Error("the generation did not change")
+		}
+	})
 }
 
 // A key that is an issuer's own from now on, so that a kid could mean either

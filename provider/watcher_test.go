@@ -15,6 +15,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider"
+	"github.com/oidckit/oidckit/provider/oidctest"
 )
 
 // watcher sees all that goes over the wire, and all that the issuer tells its
@@ -207,6 +208,12 @@ func (w *watcher) noteResponse(res *http.Response, body []byte) {
 	}
 	if u, err := url.Parse(res.Header.Get("Location")); err == nil {
 		w.noteAll(u.Query())
+		if fragment, err := url.ParseQuery(u.EscapedFragment()); err == nil {
+			w.noteAll(fragment)
+		}
+	}
+	if action, fields, ok := oidctest.Form(string(body)); ok && strings.Contains(action, "://") {
+		w.noteAll(fields)
 	}
 	doc := map[string]any{}
 	if json.Unmarshal(body, &doc) == nil {

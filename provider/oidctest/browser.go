@@ -24,6 +24,9 @@ type Browser struct {
 	Client *http.Client
 	// Seen lists the pages that were shown, by the path of their form.
 	Seen []string
+	// Posted is what the last Authorize would have posted to the address that it
+	// returned; nil where the issuer answered with a redirect.
+	Posted url.Values
 
 	origin string
 }
@@ -61,8 +64,10 @@ var ErrPage = errors.New("oidctest: the issuer showed a page")
 
 // Authorize opens an authorization URL, signs in and consents where it is
 // asked, and returns the address that the issuer redirects to on another
-// origin, without opening it.
+// origin, without opening it. A form for another origin counts as such an
+// answer too (OAuth 2.0 Form Post Response Mode): Posted has what it holds.
 func (b *Browser) Authorize(authorizationURL string) (*url.URL, error) {
+	b.Posted = nil
 	res, err := b.Client.Get(authorizationURL)
 	for range maxSteps {
 		if err != nil {
@@ -81,6 +86,10 @@ func (b *Browser) Authorize(authorizationURL string) (*url.URL, error) {
 				return nil, err
 			}
 			continue
+		}
+		if action, fields, ok := Form(body); ok && strings.Contains(action, "://") && !strings.HasPrefix(action, b.origin+"/") {
+			b.Posted = fields
+			return url.Parse(action)
 		}
 		if res, err = b.submit(res, body); err != nil {
 			return nil, err

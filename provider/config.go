@@ -96,6 +96,14 @@ type Config struct {
 	Hybrid *Hybrid
 	Legacy *Legacy
 
+	// Registration lets clients register themselves, ClientAdmin lets operators
+	// register them over an API. Where both are nil, the clients are those of
+	// Clients.
+	Registration *Registration
+	ClientAdmin  *ClientAdmin
+	// Pairwise offers pairwise subjects; nil offers public ones alone.
+	Pairwise *Pairwise
+
 	// Outbound says how addresses are called that clients have given.
 	Outbound Outbound
 
@@ -249,6 +257,10 @@ func (r *resolved) resolveClients() error {
 	r.clients = &clients.Finder{Logger: r.Logger, Policy: clients.Policy{
 		SigningAlgorithms: r.SigningAlgs, GrantTypes: r.grantTypes(), ResponseTypes: r.responseTypeNames(), AuthMethods: clientauth.Methods(),
 	}}
+	r.clients.Policy.Pairwise = r.Pairwise != nil
+	if (r.Registration != nil || r.ClientAdmin != nil) && r.Stores.Registrations != nil {
+		r.clients.Registered = r.Stores.Registrations
+	}
 	if !r.Secrets.IsZero() {
 		r.clients.Policy.Secrets = clientsecret.NewBox(r.Secrets, r.Issuer)
 	}

@@ -36,6 +36,15 @@ func (c *Config) features() []feature {
 	if c.Legacy != nil {
 		out = append(out, c.Legacy)
 	}
+	if c.Registration != nil {
+		out = append(out, c.Registration)
+	}
+	if c.ClientAdmin != nil {
+		out = append(out, c.ClientAdmin)
+	}
+	if c.Pairwise != nil {
+		out = append(out, c.Pairwise)
+	}
 	if c.BackchannelLogout != nil {
 		out = append(out, c.BackchannelLogout)
 	}

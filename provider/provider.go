@@ -33,6 +33,8 @@ type Provider struct {
 	clientKeys *clientkeys.Keys
 	routes     []route
 	byPath     map[string]http.Handler
+	// clientAdmin is served where the app mounts it.
+	clientAdmin http.Handler
 }
 
 // New checks the config and returns the issuer, or an error that names every
@@ -82,7 +84,8 @@ func (p *Provider) assemble() error {
 	}
 	box := secret.NewBox(c.Secrets, "provider waiting requests")
 	issuer := &tokens.Issuer{
-		URL: c.Issuer, Keys: p.keys, Revocations: set.Revocations, AccessTokens: set.AccessTokens,
+		URL: c.Issuer, Clients: c.clients, Subjects: c.subjects(), LocalSubjects: secret.NewBox(c.Secrets, "provider local subjects"),
+		Keys: p.keys, Revocations: set.Revocations, AccessTokens: set.AccessTokens,
 		UserClaims: c.userClaims, Claims: p.users.Claims, DefaultAlg: c.SigningAlgs[0],
 		AccessTokenLifetime: l.AccessToken, IDTokenLifetime: l.IDToken,
 	}
@@ -121,7 +124,7 @@ func (p *Provider) assemble() error {
 		RefreshTokenLifetime: l.RefreshToken, GrantLifetime: l.Grant, ReuseInterval: l.RefreshTokenReuse,
 		Logger: c.Logger, Events: c.Events,
 	}
-	return p.route(a, &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, Clients: c.clients, UserClaims: c.userClaims, Claims: p.users.Claims}, &endsession.Handler{
+	return p.route(a, &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, UserClaims: c.userClaims, Claims: p.users.Claims}, &endsession.Handler{
 		Issuer: c.Issuer, Site: c.site, Clients: c.clients, Sessions: sessions, Tokens: issuer, Box: box,
 		Path: c.url.Path + c.Paths.EndSession, ConfirmPath: c.url.Path + c.Paths.EndSession + "/confirm", CrossOrigin: crossOrigin, UserName: p.userName,
 		Logger: c.Logger, Events: c.Events,

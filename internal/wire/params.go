@@ -2,7 +2,6 @@ package wire
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -112,12 +111,9 @@ func AnyForm(w http.ResponseWriter, r *http.Request) (Params, error) {
 	if err != nil || mediaType != "application/x-www-form-urlencoded" {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "the body must be application/x-www-form-urlencoded")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := readBody(w, r, MaxBody)
 	if err != nil {
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			return nil, oidckit.NewError(oidckit.InvalidRequest, "request is too large").WithStatus(http.StatusRequestEntityTooLarge)
-		}
-		return nil, oidckit.NewError(oidckit.InvalidRequest, "the body could not be read").WithCause(err)
+		return nil, err
 	}
 	return ParseParams(string(body))
 }

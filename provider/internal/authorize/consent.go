@@ -38,7 +38,7 @@ func (h *Handler) needsConsent(ctx context.Context, req *Request, client *opstor
 		return true, nil
 	}
 	consent, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
-	if errors.Is(err, oidckit.ErrNotFound) {
+	if errors.Is(err, oidckit.ErrNotFound) || err == nil && !client.Follows(consent.GrantedAt) {
 		return true, nil
 	}
 	if err != nil {

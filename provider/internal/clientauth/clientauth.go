@@ -11,6 +11,7 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/wire"
 	"github.com/oidckit/oidckit/provider/internal/clientjwt"
+	"github.com/oidckit/oidckit/provider/internal/clients"
 	"github.com/oidckit/oidckit/provider/internal/clientsecret"
 	"github.com/oidckit/oidckit/provider/opstore"
 )
@@ -103,6 +104,7 @@ func (a *Authenticator) Authenticate(r *http.Request, form wire.Params) (*opstor
 	if err := a.prove(r.Context(), client, &cred, match); err != nil {
 		return nil, err
 	}
+	clients.Reveal(r.Context(), client)
 	return client, nil
 }
 

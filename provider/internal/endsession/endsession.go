@@ -61,6 +61,7 @@ type logout struct {
 	UILocales []string `json:"ui_locales,omitempty"`
 
 	clientName string
+	client     *opstore.Client
 	// hint is what a valid id_token_hint said.
 	hint *tokens.Hint
 }
@@ -91,7 +92,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 		return h.done(w, r, req)
 	case err != nil:
 		return err
-	case req.names(sess):
+	case h.names(req, sess):
 		return h.end(w, r, req, sess)
 	}
 	return h.confirm(w, r, req, sess)
@@ -143,6 +144,7 @@ func (h *Handler) checkClient(ctx context.Context, req *logout, returnTo string)
 		return err
 	}
 	req.clientName = client.Metadata.ClientName
+	req.client = client
 	// §3.1: an exact match with what the client has registered
 	if returnTo != "" && !slices.Contains(client.Metadata.PostLogoutRedirectURIs, returnTo) {
 		return oidckit.NewError(oidckit.InvalidRequest, "the app gave an address to return to that is not registered: post_logout_redirect_uri")
@@ -152,8 +154,8 @@ func (h *Handler) checkClient(ctx context.Context, req *logout, returnTo string)
 }
 
 // names reports whether the hint is of the person who is signed in.
-func (l *logout) names(sess *opstore.Session) bool {
-	return l.hint != nil && l.hint.Subject == sess.Subject
+func (h *Handler) names(l *logout, sess *opstore.Session) bool {
+	return l.hint != nil && l.hint.Subject == h.Tokens.Subjects.For(l.client, sess.Subject)
 }
 
 func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, req *logout, sess *opstore.Session) error {

@@ -22,11 +22,12 @@ const (
 // Mapper names people to clients. It is immutable and safe for concurrent use.
 type Mapper struct{ salt []byte }
 
-// New returns a Mapper. Without a salt it knows public subjects only.
+// New returns a Mapper. Without a salt it knows public subjects only, as a nil
+// one does.
 func New(salt []byte) *Mapper { return &Mapper{salt: append([]byte(nil), salt...)} }
 
 // Pairwise reports whether the Mapper makes pairwise subjects.
-func (m *Mapper) Pairwise() bool { return len(m.salt) > 0 }
+func (m *Mapper) Pairwise() bool { return m != nil && len(m.salt) > 0 }
 
 // For returns the sub by which a client knows a person. It panics for a
 // pairwise client of a Mapper without salt, rather than tell who the person

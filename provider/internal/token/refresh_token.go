@@ -78,6 +78,9 @@ func (h *Handler) find(ctx context.Context, client *opstore.Client, presented st
 	if g.ClientID != client.Metadata.ClientID {
 		return nil, nil, invalidGrant(errors.New("refresh token of another client"))
 	}
+	if !client.Follows(g.CreatedAt) {
+		return nil, nil, invalidGrant(errors.New("refresh token of a client that had the client_id before"))
+	}
 	return token, g, nil
 }
 

@@ -34,6 +34,9 @@ type accessClaims struct {
 	ACR       string   `json:"acr,omitempty"`
 	AMR       []string `json:"amr,omitempty"`
 	SessionID string   `json:"sid,omitempty"`
+	// LocalSubject is the issuer's own subject, sealed, in a token whose sub is
+	// a pairwise one: there is no way back from that.
+	LocalSubject string `json:"local_sub,omitempty"`
 
 	// What userinfo is to tell beside the claims of the scope travels in the
 	// token: the server keeps nothing of it.
@@ -69,6 +72,8 @@ func (c *accessClaims) parse(payload []byte) error {
 			c.AMR, err = v.Texts()
 		case "sid":
 			c.SessionID, err = v.Text()
+		case "local_sub":
+			c.LocalSubject, err = v.Text()
 		case "userinfo_claims":
 			c.UserinfoClaims, err = v.Texts()
 		case "claims_locales":
@@ -95,7 +100,7 @@ func (i *Issuer) AccessToken(ctx context.Context, g Grantee, target scopes.Targe
 	now, auth := time.Now(), g.Authorization
 	c := accessClaims{
 		Issuer:    i.URL,
-		Subject:   subjectOf(g),
+		Subject:   i.subjectOf(g),
 		Audience:  target.Audience,
 		ClientID:  g.Client.Metadata.ClientID,
 		IssuedAt:  now.Unix(),
@@ -106,6 +111,9 @@ func (i *Issuer) AccessToken(ctx context.Context, g Grantee, target scopes.Targe
 		ACR:       auth.ACR,
 		AMR:       auth.AMR,
 		SessionID: auth.SessionID,
+	}
+	if auth.Subject != "" && c.Subject != auth.Subject {
+		c.LocalSubject = i.LocalSubjects.SealText([]byte(auth.Subject), c.ID)
 	}
 	if target.Scope.Has(oidckit.ScopeOpenID) {
 		c.UserinfoClaims, c.ClaimsLocales = auth.UserinfoClaims, auth.ClaimsLocales
@@ -122,13 +130,13 @@ func (i *Issuer) AccessToken(ctx context.Context, g Grantee, target scopes.Targe
 	return Access{Token: token, ExpiresIn: i.AccessTokenLifetime, Scope: target.Scope}, nil
 }
 
-// subjectOf implements RFC 9068 §2.2: without a resource owner, sub identifies
-// the client.
-func subjectOf(g Grantee) string {
+// subjectOf is the sub of an access token: the one by which the client knows
+// the person. RFC 9068 §2.2: without a resource owner, sub identifies the client.
+func (i *Issuer) subjectOf(g Grantee) string {
 	if g.Authorization.Subject == "" {
 		return g.Client.Metadata.ClientID
 	}
-	return g.Authorization.Subject
+	return i.Subjects.For(g.Client, g.Authorization.Subject)
 }
 
 func newTokenID(auth *opstore.Authorization) string { return auth.GrantID + "." + secret.ID() }

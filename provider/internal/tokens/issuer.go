@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/provider/internal/keys"
 	"github.com/oidckit/oidckit/provider/internal/subject"
 	"github.com/oidckit/oidckit/provider/internal/userclaims"
@@ -29,8 +30,12 @@ type Issuer struct {
 	// oidckit.ErrNotFound where the user is gone or may not sign in any more.
 	UserClaims *userclaims.Catalogue
 	Claims     func(ctx context.Context, subject string) (oidckit.Claims, error)
-	// Subjects names people to clients.
-	Subjects *subject.Mapper
+	// Clients tells to whom tokens were issued.
+	Clients opstore.Clients
+	// Subjects names people to clients; LocalSubjects seals who they are into
+	// access tokens that name them otherwise.
+	Subjects      *subject.Mapper
+	LocalSubjects *secret.Box
 	// DefaultAlg signs access tokens whose resource names no algorithm.
 	DefaultAlg          string
 	AccessTokenLifetime time.Duration

@@ -40,7 +40,7 @@ func (i *Issuer) LogoutToken(ctx context.Context, c *opstore.Client, d *opstore.
 	now := time.Now()
 	payload, err := json.Marshal(logoutClaims{
 		Issuer:    i.URL,
-		Subject:   d.Subject,
+		Subject:   i.Subjects.For(c, d.Subject),
 		Audience:  c.Metadata.ClientID,
 		IssuedAt:  now.Unix(),
 		ExpiresAt: now.Add(logoutTokenLifetime).Unix(),

@@ -20,7 +20,7 @@ func (i *Issuer) opaqueToken(ctx context.Context, g Grantee, target scopes.Targe
 		ID:            newTokenID(g.Authorization),
 		ClientID:      g.Client.Metadata.ClientID,
 		Authorization: *g.Authorization,
-		Subject:       subjectOf(g),
+		Subject:       i.subjectOf(g),
 		Audience:      target.Audience,
 		Scope:         target.Scope,
 		IssuedAt:      now,
@@ -46,9 +46,12 @@ func (i *Issuer) readOpaque(ctx context.Context, token string) (*AccessClaims, e
 	}
 	a := &t.Authorization
 	c := &AccessClaims{
-		Subject: t.Subject, Audience: t.Audience, ClientID: t.ClientID, ID: t.ID, Scope: t.Scope,
+		Subject: a.Subject, TokenSubject: t.Subject, Audience: t.Audience, ClientID: t.ClientID, ID: t.ID, Scope: t.Scope,
 		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, SessionID: a.SessionID,
 		AuthTime: a.AuthTime, ACR: a.ACR, AMR: a.AMR,
+	}
+	if c.Subject == "" {
+		c.Subject = t.Subject
 	}
 	if t.Scope.Has(oidckit.ScopeOpenID) {
 		c.UserinfoClaims, c.ClaimsLocales = a.UserinfoClaims, a.ClaimsLocales

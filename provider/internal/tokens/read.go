@@ -15,7 +15,12 @@ import (
 
 // AccessClaims is what an own access token says.
 type AccessClaims struct {
-	Subject   string
+	// Subject is the person as the issuer knows them, TokenSubject the sub of
+	// the token: the one by which the client does.
+	Subject      string
+	TokenSubject string
+	// Client is whom the token was issued to.
+	Client    *opstore.Client
 	Audience  []string
 	ClientID  string
 	ID        string
@@ -82,12 +87,16 @@ func (i *Issuer) readJWT(ctx context.Context, token string) (*AccessClaims, erro
 	if c.Issuer != i.URL {
 		return nil, invalidToken("iss is not this issuer")
 	}
+	local, err := i.localSubject(&c)
+	if err != nil {
+		return nil, err
+	}
 	scope, err := oidckit.ParseScope(c.Scope)
 	if err != nil {
 		return nil, invalidToken("scope does not parse")
 	}
 	a := &AccessClaims{
-		Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID, Scope: scope,
+		Subject: local, TokenSubject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID, Scope: scope,
 		IssuedAt: time.Unix(c.IssuedAt, 0), ExpiresAt: time.Unix(c.ExpiresAt, 0), SessionID: c.SessionID,
 		ACR: c.ACR, AMR: c.AMR, UserinfoClaims: c.UserinfoClaims, ClaimsLocales: c.ClaimsLocales,
 	}
@@ -111,6 +120,10 @@ func (i *Issuer) checkLive(ctx context.Context, c *AccessClaims) error {
 	if err == nil && revoked {
 		err = invalidToken("revoked")
 	}
+	if err != nil {
+		return err
+	}
+	c.Client, err = i.clientOf(ctx, c.ClientID, c.IssuedAt)
 	return err
 }
 
@@ -122,6 +135,28 @@ func revokers(jti string) []string {
 		ids = append(ids, opstore.RevokedConsentID(consent))
 	}
 	return ids
+}
+
+// clientOf returns the client that a token was issued to, unless it is gone:
+// one that has its client_id since is another one.
+func (i *Issuer) clientOf(ctx context.Context, clientID string, issuedAt time.Time) (*opstore.Client, error) {
+	c, err := i.Clients.Client(ctx, clientID)
+	if errors.Is(err, oidckit.ErrNotFound) || err == nil && !c.Follows(issuedAt) {
+		return nil, invalidToken("the client is gone")
+	}
+	return c, err
+}
+
+// localSubject returns whom an access token is about.
+func (i *Issuer) localSubject(c *accessClaims) (string, error) {
+	if c.LocalSubject == "" {
+		return c.Subject, nil
+	}
+	local, err := i.LocalSubjects.OpenText(c.LocalSubject, c.ID)
+	if err != nil {
+		return "", invalidToken("the subject was sealed by another key ring")
+	}
+	return string(local), nil
 }
 
 func (i *Issuer) verify(ctx context.Context, token string) (*jose.JWS, error) {

@@ -3,7 +3,7 @@
 // is one of the issuer's own, in the Authorization header or in a form
 // (RFC 6750 §2), never in the query.
 //
-//	h := &userinfo.Handler{Issuer: iss, Tokens: issuer, Clients: clients, UserClaims: catalogue, Claims: users.Claims}
+//	h := &userinfo.Handler{Issuer: iss, Tokens: issuer, UserClaims: catalogue, Claims: users.Claims}
 //	err := h.Serve(w, r)
 //
 // Which claims the answer has is for package userclaims to say. It is JSON, or

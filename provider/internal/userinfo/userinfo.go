@@ -10,17 +10,16 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/wire"
+	"github.com/oidckit/oidckit/provider/internal/clients"
 	"github.com/oidckit/oidckit/provider/internal/tokens"
 	"github.com/oidckit/oidckit/provider/internal/userclaims"
-	"github.com/oidckit/oidckit/provider/opstore"
 )
 
 // Handler serves the endpoint. Its fields are set once; it is safe for
 // concurrent use.
 type Handler struct {
-	Issuer  string
-	Tokens  *tokens.Issuer
-	Clients opstore.Clients
+	Issuer string
+	Tokens *tokens.Issuer
 	// UserClaims are the claims there are; Claims returns those of a subject, or
 	// oidckit.ErrNotFound where the user is gone or may not sign in any more.
 	UserClaims *userclaims.Catalogue
@@ -41,13 +40,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if !access.Scope.Has(oidckit.ScopeOpenID) {
 		return oidckit.NewError(oidckit.InsufficientScope, "the access token was not granted openid")
 	}
-	client, err := h.Clients.Client(r.Context(), access.ClientID)
-	if errors.Is(err, oidckit.ErrNotFound) {
-		return gone("the client is gone")
-	}
-	if err != nil {
-		return err
-	}
+	client := access.Client
+	clients.Reveal(r.Context(), client)
 	claims, err := h.Claims(r.Context(), access.Subject)
 	if errors.Is(err, oidckit.ErrNotFound) {
 		return gone("the user is gone or disabled")
@@ -55,7 +49,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	alg, about := client.Metadata.UserinfoSignedResponseAlg, head{Subject: h.Tokens.Subjects.For(client, access.Subject)}
+	alg, about := client.Metadata.UserinfoSignedResponseAlg, head{Subject: access.TokenSubject}
 	if alg != "" {
 		// OpenID Connect Core 1.0 §5.3.2: a signed answer SHOULD have iss and aud
 		about.Issuer, about.Audience = h.Issuer, access.ClientID

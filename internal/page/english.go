@@ -52,6 +52,7 @@ var English = mustLanguage("en", map[string]string{
 
 	"signed_out.title":   "Signed out",
 	"signed_out.heading": "You are signed out",
+	"signed_out.apps":    "The apps that you have used sign you out as well.",
 
 	"account.title":           "Your account",
 	"account.allowed":         "What you have allowed",

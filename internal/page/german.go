@@ -49,6 +49,7 @@ var German = mustLanguage("de", map[string]string{
 
 	"signed_out.title":   "Abgemeldet",
 	"signed_out.heading": "Sie sind abgemeldet",
+	"signed_out.apps":    "Die Apps, die Sie benutzt haben, melden Sie ebenfalls ab.",
 
 	"account.title":           "Ihr Konto",
 	"account.allowed":         "Was Sie erlaubt haben",

@@ -65,7 +65,7 @@ func newLanguage(tag string, rightToLeft bool, texts map[string]string) *Languag
 	// for it at start.
 	l.templates = sync.OnceValue(func() *template.Template {
 		return template.Must(template.New("").Funcs(template.FuncMap{
-			"clip": clip, "legal": newLegal, "link": link, "way": newWay, "t": l.Text, "say": l.say, "fill": l.Fill, "date": l.Date,
+			"clip": clip, "legal": newLegal, "link": link, "way": newWay, "checked": checked, "t": l.Text, "say": l.say, "fill": l.Fill, "date": l.Date,
 		}).Parse(pagesText))
 	})
 	return l
@@ -75,6 +75,9 @@ func newLanguage(tag string, rightToLeft bool, texts map[string]string) *Languag
 func mustLanguage(tag string, texts map[string]string) *Language {
 	return newLanguage(tag, false, texts)
 }
+
+// checked marks an address as one that the caller has checked.
+func checked(address string) template.URL { return template.URL(address) }
 
 func placeholders(text string) []string {
 	found := placeholder.FindAllString(text, -1)

@@ -16,7 +16,11 @@ type view struct {
 	submits bool
 	// image is the address of the one image that the page shows, if any.
 	image string
-	data  any
+	// frames are the origins that the page's frames may show, script is the one
+	// script that it runs.
+	frames []string
+	script string
+	data   any
 }
 
 // Field is a hidden form field. Fields are sent in their order.

@@ -29,9 +29,14 @@ const maxShown = 120
 const maxImageLink = 1024
 
 var styleHash = sync.OnceValue(func() string {
-	sum := sha256.Sum256([]byte(styleText))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	return hashOf(styleText)
 })
+
+// hashOf is the source expression of a text of our own (CSP3 §2.3.1).
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
 
 // Write answers with p in English, without a name above it. Nothing has been
 // written when it returns an error that is not the connection's.
@@ -46,8 +51,9 @@ func write(w http.ResponseWriter, l *Language, brand string, status int, p Page)
 	err := l.templates().ExecuteTemplate(&out, "layout", struct {
 		Title, Brand, Language, Direction string
 		Style                             template.CSS
+		Script                            template.JS
 		Body                              template.HTML
-	}{v.title, clip(brand), l.tag, l.direction, template.CSS(styleText), template.HTML(body.String())})
+	}{v.title, clip(brand), l.tag, l.direction, template.CSS(styleText), template.JS(v.script), template.HTML(body.String())})
 	if err != nil {
 		return fmt.Errorf("page: layout: %w", err)
 	}
@@ -74,6 +80,12 @@ func setHeaders(h http.Header, v view) {
 	}
 	if v.image != "" {
 		csp += "; img-src " + policySource(v.image)
+	}
+	if len(v.frames) > 0 {
+		csp += "; frame-src " + strings.Join(v.frames, " ")
+	}
+	if v.script != "" {
+		csp += "; script-src " + hashOf(v.script)
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", csp)

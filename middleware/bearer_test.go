@@ -195,9 +195,9 @@ func TestVerifierErrors(t *testing.T) {
 		{"store down", nil, errors.New("canary: connection refused"), 503, "server_error"},
 		{"unavailable", nil, oidckit.NewError(oidckit.TemporarilyUnavailable, "later"), 503, "temporarily_unavailable"},
 		{"a code that is no answer to a token", nil, oidckit.NewError(oidckit.InvalidGrant, "canary"), 503, "server_error"},
-		{"neither identity nor error", nil, nil, 503, "server_error"},
-		{"an error that is nil inside", nil, (*oidckit.Error)(nil), 503, "server_error"},
-		{"both identity and error", alice, errors.New("canary"), 503, "server_error"},
+		{"FLT-57 neither identity nor error", nil, nil, 503, "server_error"},
+		{"FLT-57 an error that is nil inside", nil, (*oidckit.Error)(nil), 503, "server_error"},
+		{"FLT-57 both identity and error", alice, errors.New("canary"), 503, "server_error"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			g := fakeAPI(verifierFunc(func(string) (*oidckit.Identity, error) { return row.id, row.err }))

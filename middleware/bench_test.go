@@ -28,6 +28,7 @@ const pool = 512
 
 // traffic is requests on their way through the whole middleware.
 type traffic struct {
+	issuer   *testIssuer
 	handler  http.Handler
 	requests []*http.Request
 	tokens   []string
@@ -44,7 +45,7 @@ func newTraffic(tb testing.TB, alg string, n int, cache middleware.TokenCache) *
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { v.Close() })
-	t := &traffic{writer: httptest.NewRecorder()}
+	t := &traffic{issuer: iss, writer: httptest.NewRecorder()}
 	t.handler = middleware.RequireBearer(v)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for i := range n {
 		token := iss.sign(tb, alg, "at+jwt", iss.claims(map[string]any{"jti": "t-" + strconv.Itoa(i)}))

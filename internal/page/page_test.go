@@ -156,7 +156,7 @@ func TestContents(t *testing.T) {
 			}
 		}
 		for _, s := range never {
-			if strings.Contains(got, s) {
+			if strings.Contains(got, s) && (s != "<iframe" || name != "signingout") {
 				t.Errorf("%s holds %s", name, s)
 			}
 		}

@@ -347,8 +347,12 @@ func TestFLT54BrowserLeavesDuringExchange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Do(req); err == nil {
-		t.Fatal("the request did not end")
+	// The page may just overtake the end of the connection.
+	if res, err := b.Do(req); err == nil {
+		res.Body.Close()
+		if res.StatusCode != http.StatusBadGateway {
+			t.Errorf("status %d", res.StatusCode)
+		}
 	}
 	soon(t, func() bool { return strings.Contains(a.logs.String(), `"refused"`) })
 	exchange.Release()

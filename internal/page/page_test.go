@@ -31,10 +31,10 @@ func every() map[string]Page {
 				{At: day, Withdraw: Field{"withdraw", "w2"}},
 			},
 			Sessions: []Session{{At: day, Here: true, End: Field{"end", "e1"}}, {At: day, End: Field{"end", "e2"}}}},
-		"logout":    Logout{ClientName: "Webapp", UserName: "alice", Action: "/logout", Hidden: hidden},
+		"logout":     Logout{ClientName: "Webapp", UserName: "alice", Action: "/logout", Hidden: hidden},
 		"signingout": SigningOut{Frames: []string{"https://app.example/out?iss=https%3A%2F%2Fop.example&sid=1", "javascript:alert(1)"}},
-		"signedout": SignedOut{Message: "See you.", ReturnURL: "https://app.example/", ReturnLabel: "Back to Webapp"},
-		"error":     Error{Message: "The link was used before.", RetryURL: "/auth/login", RetryLabel: "Start again"},
+		"signedout":  SignedOut{Message: "See you.", ReturnURL: "https://app.example/", ReturnLabel: "Back to Webapp"},
+		"error":      Error{Message: "The link was used before.", RetryURL: "/auth/login", RetryLabel: "Start again"},
 	}
 }
 

@@ -48,6 +48,10 @@ type ClientMetadata struct {
 	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty"`
 	// UserinfoSignedResponseAlg asks for userinfo as a JWT; empty means JSON.
 	UserinfoSignedResponseAlg string `json:"userinfo_signed_response_alg,omitempty"`
+	// IntrospectionSignedResponseAlg signs introspection answers for a client
+	// that accepts them as JWTs (RFC 9701 §6); empty means RS256 or else the
+	// issuer's first.
+	IntrospectionSignedResponseAlg string `json:"introspection_signed_response_alg,omitempty"`
 	// RequestObjectSigningAlg is the one algorithm of request objects; empty
 	// leaves the choice among those the issuer supports.
 	RequestObjectSigningAlg string   `json:"request_object_signing_alg,omitempty"`

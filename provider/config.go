@@ -104,6 +104,8 @@ type Config struct {
 	// Pairwise offers pairwise subjects; nil offers public ones alone.
 	Pairwise *Pairwise
 
+	// Introspection answers what a token is good for (RFC 7662).
+	Introspection *Introspection
 	// Outbound says how addresses are called that clients have given.
 	Outbound Outbound
 

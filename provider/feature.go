@@ -45,6 +45,9 @@ func (c *Config) features() []feature {
 	if c.Pairwise != nil {
 		out = append(out, c.Pairwise)
 	}
+	if c.Introspection != nil {
+		out = append(out, c.Introspection)
+	}
 	if c.BackchannelLogout != nil {
 		out = append(out, c.BackchannelLogout)
 	}

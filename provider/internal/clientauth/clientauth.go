@@ -108,6 +108,16 @@ func (a *Authenticator) Authenticate(r *http.Request, form wire.Params) (*opstor
 	return client, nil
 }
 
+// AuthenticateConfidential is Authenticate for an endpoint that a client has to
+// prove itself at: one that has nothing to do it with is refused.
+func (a *Authenticator) AuthenticateConfidential(r *http.Request, form wire.Params) (*opstore.Client, error) {
+	client, err := a.Authenticate(r, form)
+	if err == nil && client.Public() {
+		return nil, refused(fmt.Errorf("client %.64q is public", client.Metadata.ClientID))
+	}
+	return client, err
+}
+
 func (c *credentials) fits(registered string) bool {
 	return c.method == registered || c.pair && registered == oidckit.AuthMethodClientSecretPost
 }

@@ -117,6 +117,9 @@ func checkAlgorithms(ps *problems, m *oidckit.ClientMetadata, p Policy) {
 	if alg := m.UserinfoSignedResponseAlg; alg != "" && !slices.Contains(p.SigningAlgorithms, alg) {
 		ps.addValue("userinfo_signed_response_alg", alg, "is not among the issuer's signing algorithms")
 	}
+	if alg := m.IntrospectionSignedResponseAlg; alg != "" && !slices.Contains(p.SigningAlgorithms, alg) {
+		ps.addValue("introspection_signed_response_alg", alg, "is not among the issuer's signing algorithms")
+	}
 	if alg := m.RequestObjectSigningAlg; alg != "" && !slices.Contains(p.RequestObjectAlgorithms, alg) {
 		ps.addValue("request_object_signing_alg", alg, "is not supported")
 	}

@@ -37,6 +37,13 @@ type AccessClaims struct {
 	ClaimsLocales  []string
 }
 
+// OfClient reports whether the client acts for itself: nobody has signed in.
+func (c *AccessClaims) OfClient() bool { return c.Subject == c.ClientID && c.AuthTime.IsZero() }
+
+// IsJWT reports whether a token has the form of a JWT. No other token of the
+// issuer has.
+func IsJWT(token string) bool { return strings.IndexByte(token, '.') >= 0 }
+
 func invalidToken(cause string) error {
 	return oidckit.NewError(oidckit.InvalidToken, "the access token is invalid, expired or revoked").
 		WithCause(errors.New(cause))
@@ -60,7 +67,7 @@ func (i *Issuer) ReadAccessToken(ctx context.Context, token string) (*AccessClai
 // caller decides who may know of it.
 func (i *Issuer) FindAccessToken(ctx context.Context, token string) (*AccessClaims, error) {
 	read := i.readOpaque
-	if strings.Contains(token, ".") {
+	if IsJWT(token) {
 		read = i.readJWT
 	}
 	c, err := read(ctx, token)

@@ -12,8 +12,9 @@ import (
 // fetch is one run of Config.Fetch that any number of requests wait for. err
 // is set before done is closed.
 type fetch struct {
-	done chan struct{}
-	err  error
+	started time.Time
+	done    chan struct{}
+	err     error
 	// slow is set, under Cache.mu, once somebody has waited in vain.
 	slow bool
 	// unknown says, under Cache.mu, that it is for an unknown kid.
@@ -28,7 +29,7 @@ var (
 // start begins a fetch. Its caller holds mu and has seen that none is running
 // and that the cache is open.
 func (c *Cache) start(now time.Time) *fetch {
-	f := &fetch{done: make(chan struct{})}
+	f := &fetch{started: now, done: make(chan struct{})}
 	c.running = f
 	c.wg.Go(func() { c.run(f) })
 	return f

@@ -171,12 +171,12 @@ func (c *Cache) fetchFor(now time.Time) (f *fetch, joined bool, err error) {
 		}
 		c.unknownAt, f.unknown = now, true
 	}
-	// nobody waits on a source that has just failed, or took its time to tell
-	// nothing new, and few on one that is slow
+	// nobody waits on a source that has just failed, takes its time already or
+	// took it to tell nothing new, and few on any
 	switch {
 	case failing:
 		return nil, false, unavailable(c.lastErr)
-	case now.Before(c.quietUntil):
+	case now.Before(c.quietUntil) || now.Sub(f.started) >= lookupWait:
 		return nil, false, unavailable(errSlow)
 	case c.waiting >= maxWaiting:
 		return nil, false, unavailable(nil)

@@ -122,27 +122,43 @@ func TestUnknownKeyIDWhileTheSourceFails(t *testing.T) {
 }
 
 func TestUnknownKeyIDOnASlowSource(t *testing.T) {
-	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
-		wantKey(t, c, "a")
-		i.slow(5 * time.Second)
-		begin := time.Now()
-		wantErr(t, c, "b", ErrUnavailable)
-		if d := time.Since(begin); d != lookupWait {
-			t.Errorf("waited %v", d)
-		}
-		// more than may wait are told so at once
-		for range maxWaiting {
-			go c.Key(context.Background(), "b", "ES256")
-		}
-		synctest.Wait()
-		begin = time.Now()
-		wantErr(t, c, "b", ErrUnavailable)
-		if d := time.Since(begin); d != 0 {
-			t.Errorf("waited %v in a full queue", d)
-		}
-		i.wantFetched(t, 2)
-		time.Sleep(10 * time.Second)
-	})
+	for _, waiting := range []int{0, maxWaiting - 1} {
+		inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+			wantKey(t, c, "a")
+			i.slow(5 * time.Second)
+			for range waiting {
+				go c.Key(context.Background(), "b", "ES256")
+			}
+			synctest.Wait()
+			begin := time.Now()
+			atOnce := func(when string) {
+				t.Helper()
+				asked := time.Now()
+				wantErr(t, c, "b", ErrUnavailable)
+				if d := time.Since(asked); d != 0 {
+					t.Errorf("waited %v %s", d, when)
+				}
+			}
+			if waiting > 0 {
+				go c.Key(context.Background(), "b", "ES256")
+				synctest.Wait()
+				atOnce("in a full queue")
+				time.Sleep(lookupWait)
+			} else {
+				wantErr(t, c, "b", ErrUnavailable)
+			}
+			if d := time.Since(begin); d != lookupWait {
+				t.Errorf("waited %v", d)
+			}
+			// who comes later learns that it is slow from those before
+			for range 10 {
+				atOnce("for what others had waited for in vain")
+				time.Sleep(100 * time.Millisecond)
+			}
+			i.wantFetched(t, 2)
+			time.Sleep(10 * time.Second)
+		})
+	}
 }
 
 func TestKeyIDsAreOnlyLookedUp(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/oidckit/oidckit/provider/internal/clientauth"
 	"github.com/oidckit/oidckit/provider/internal/clients"
 	"github.com/oidckit/oidckit/provider/internal/clientsecret"
+	"github.com/oidckit/oidckit/provider/internal/keys"
 	"github.com/oidckit/oidckit/provider/internal/scopes"
 	"github.com/oidckit/oidckit/provider/internal/userclaims"
 	"github.com/oidckit/oidckit/provider/opstore"
@@ -65,6 +66,12 @@ type Config struct {
 	// that names no id_token_signed_response_alg gets (OpenID Connect Dynamic
 	// Client Registration 1.0 §2).
 	SigningAlgs []string
+	// SigningKeys are keys that live in a KMS or an HSM. Of the other
+	// algorithms the issuer makes keys, and rotates them. Optional.
+	SigningKeys []SigningKey
+	// Certificates gives the keys X.509 certificates; nil gives none to those
+	// that the issuer makes.
+	Certificates *Certificates
 
 	// Paths says where the endpoints are.
 	Paths Paths
@@ -199,6 +206,7 @@ type resolved struct {
 	site      *page.Site
 	// userClaims are the claims about people that there are.
 	userClaims *userclaims.Catalogue
+	external   []keys.External
 }
 
 // resolve checks the whole config and returns all problems together.
@@ -244,6 +252,8 @@ func (c Config) resolve() (*resolved, error) {
 	if r.site, err = c.newSite(); err != nil {
 		errs = append(errs, err)
 	}
+	external, problems := r.externalKeys()
+	r.external, errs = external, append(errs, problems...)
 	errs = append(errs, r.checkTrusted()...)
 	for _, f := range r.features() {
 		errs = append(errs, f.check(r)...)

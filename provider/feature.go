@@ -54,6 +54,9 @@ func (c *Config) features() []feature {
 	if c.AccountPage != nil {
 		out = append(out, c.AccountPage)
 	}
+	if c.Certificates != nil {
+		out = append(out, c.Certificates)
+	}
 	return out
 }
 

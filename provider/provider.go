@@ -66,6 +66,8 @@ func (p *Provider) newKeys() *keys.Manager {
 		Store:        c.Stores.Keys,
 		Box:          secret.NewBox(c.Secrets, "provider signing keys"),
 		Algorithms:   c.SigningAlgs,
+		External:     c.external,
+		SelfSigned:   c.Certificates != nil,
 		RotateEvery:  l.SigningKey,
 		PublishAhead: min(publishAhead, l.SigningKey/4),
 		// An ID token comes back as a hint for as long as its session lives.

@@ -24,6 +24,10 @@ type JWK struct {
 	// Issuer is issuer, which sets that several issuers share have beside a key
 	// that serves some of them; empty where absent. No RFC defines it.
 	Issuer string
+	// Certificates is x5c, in DER, the key's own first; MarshalJWKS adds the
+	// thumbprint of that one (RFC 7517 §4.7, §4.9). ParseJWKS reads none: a
+	// chain that a key set brings along proves nothing.
+	Certificates [][]byte
 	// Key is a *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey.
 	Key crypto.PublicKey
 }
@@ -50,7 +54,10 @@ type wireJWK struct {
 	Modulus   string `json:"n,omitempty"`
 	Use       string `json:"use,omitempty"`
 	X         string `json:"x,omitempty"`
-	Y         string `json:"y,omitempty"`
+	// RFC 7517 §4.7: base64 with padding, not base64url
+	Chain      [][]byte `json:"x5c,omitempty"`
+	Thumbprint string   `json:"x5t#S256,omitempty"`
+	Y          string   `json:"y,omitempty"`
 }
 
 func newWireJWK(key crypto.PublicKey) (*wireJWK, error) {
@@ -95,6 +102,10 @@ func MarshalJWKS(keys []JWK) ([]byte, error) {
 			return nil, err
 		}
 		w.KeyID, w.Algorithm, w.Use, w.Issuer = k.KeyID, k.Algorithm, "sig", k.Issuer
+		if w.Chain = k.Certificates; len(w.Chain) > 0 {
+			sum := sha256.Sum256(w.Chain[0])
+			w.Thumbprint = base64.RawURLEncoding.EncodeToString(sum[:])
+		}
 		set.Keys = append(set.Keys, w)
 	}
 	return json.Marshal(set)

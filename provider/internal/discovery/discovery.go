@@ -26,7 +26,7 @@ func NewMetadata(m oidckit.ProviderMetadata) (*Metadata, error) {
 
 // Serve answers GET and HEAD.
 func (m *Metadata) Serve(w http.ResponseWriter, r *http.Request) error {
-	write(w, r, m.doc, metadataCache)
+	write(w, r, m.doc, metadataCache, jsonType)
 	return nil
 }
 
@@ -39,7 +39,7 @@ func (j *JWKS) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	write(w, r, doc, jwksCache)
+	write(w, r, doc, jwksCache, jsonType)
 	return nil
 }
 
@@ -51,7 +51,7 @@ var (
 	jsonType      = []string{"application/json"}
 )
 
-func write(w http.ResponseWriter, r *http.Request, doc keys.Document, cache []string) {
+func write(w http.ResponseWriter, r *http.Request, doc keys.Document, cache, contentType []string) {
 	h := w.Header()
 	h["Cache-Control"] = cache
 	h["Access-Control-Allow-Origin"] = anyOrigin
@@ -61,7 +61,7 @@ func write(w http.ResponseWriter, r *http.Request, doc keys.Document, cache []st
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h["Content-Type"] = jsonType
+	h["Content-Type"] = contentType
 	if r.Method == http.MethodHead {
 		return
 	}

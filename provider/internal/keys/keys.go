@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -34,6 +35,11 @@ type Config struct {
 	Box    *secret.Box
 	// Algorithms are the JWS algorithms of which there is always a key.
 	Algorithms []string
+	// External are keys that live elsewhere. Of the algorithm of one that signs
+	// no key is made.
+	External []External
+	// SelfSigned gives the keys made here a certificate.
+	SelfSigned bool
 	// RotateEvery is how long a key signs.
 	RotateEvery time.Duration
 	// PublishAhead is how long a key is published before it signs: longer
@@ -82,11 +88,18 @@ type Document struct {
 type snapshot struct {
 	keys []key
 	doc  Document
+	// certificates is the PEM of the keys that have any.
+	certificates []Certificate
 }
 
+// key is a published key. signer is nil where it signs no more, or not yet, by
+// the config.
 type key struct {
-	record opstore.SigningKey
-	signer *jose.Signer
+	record   opstore.SigningKey
+	signer   *jose.Signer
+	public   crypto.PublicKey
+	chain    [][]byte
+	external bool
 }
 
 // Signer returns the active signer of an algorithm.
@@ -101,14 +114,18 @@ func (m *Manager) Signer(ctx context.Context, alg string) (*jose.Signer, error) 
 	return nil, fmt.Errorf("keys: no active %s key", alg)
 }
 
-// active returns the newest key that may sign now. Until its successor has
+// active returns the newest key that may sign now: one from elsewhere before
+// those made here. Until its successor has
 // come into force a key signs on beyond RetireAt: a store that is down must
 // not end the issuing of tokens.
 func (s *snapshot) active(alg string, now time.Time) *key {
 	var best *key
 	for i := range s.keys {
 		k := &s.keys[i]
-		if k.record.Algorithm == alg && !k.record.ActiveAt.After(now) && now.Before(k.record.ExpiresAt) &&
+		if k.record.Algorithm == alg && k.external && k.signer != nil {
+			return k
+		}
+		if k.record.Algorithm == alg && !k.external && !k.record.ActiveAt.After(now) && now.Before(k.record.ExpiresAt) &&
 			(best == nil || k.record.Generation > best.record.Generation) {
 			best = k
 		}
@@ -125,7 +142,7 @@ func (m *Manager) Verify(ctx context.Context, j *jose.JWS) error {
 	for i := range s.keys {
 		k := &s.keys[i]
 		if k.record.ID == j.Header.KeyID && k.record.Algorithm == j.Header.Algorithm {
-			if err := j.Verify(k.record.Algorithm, k.signer.Public()); err != nil {
+			if err := j.Verify(k.record.Algorithm, k.public); err != nil {
 				return ErrNotOurs
 			}
 			return nil
@@ -242,8 +259,18 @@ func (m *Manager) load(ctx context.Context) (*snapshot, error) {
 func (m *Manager) open(records []opstore.SigningKey) (*snapshot, error) {
 	s := &snapshot{}
 	previous := m.snapshot.Load()
-	var set []jose.JWK
+	for _, e := range m.cfg.External {
+		k, err := e.key()
+		if err != nil {
+			return nil, err
+		}
+		s.keys = append(s.keys, *k)
+	}
 	for _, rec := range records {
+		if s.find(rec.ID) != nil {
+			m.cfg.Logger.Error().Str("kid", rec.ID).Msg("signing key left out: a configured one has its kid")
+			continue
+		}
 		k := previous.find(rec.ID)
 		if k == nil {
 			var err error
@@ -255,8 +282,12 @@ func (m *Manager) open(records []opstore.SigningKey) (*snapshot, error) {
 		}
 		k.record = rec
 		s.keys = append(s.keys, *k)
-		set = append(set, jose.JWK{KeyID: rec.ID, Algorithm: rec.Algorithm, Use: "sig", Key: k.signer.Public()})
 	}
+	set := make([]jose.JWK, 0, len(s.keys))
+	for _, k := range s.keys {
+		set = append(set, jose.JWK{KeyID: k.record.ID, Algorithm: k.record.Algorithm, Use: "sig", Key: k.public, Certificates: k.chain})
+	}
+	s.certificates = certificates(s, time.Now())
 	body, err := jose.MarshalJWKS(set)
 	if err != nil {
 		return nil, err
@@ -297,7 +328,15 @@ func (m *Manager) openKey(rec opstore.SigningKey) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &key{record: rec, signer: signer}, nil
+	k := &key{record: rec, signer: signer, public: signer.Public()}
+	if m.cfg.SelfSigned {
+		der, err := selfSigned(m.cfg.Issuer, rec, private)
+		if err != nil {
+			return nil, err
+		}
+		k.chain = [][]byte{der}
+	}
+	return k, nil
 }
 
 // aad binds a sealed key to its issuer, kid and algorithm.

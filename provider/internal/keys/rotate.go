@@ -17,7 +17,7 @@ import (
 // the others read what it wrote.
 func (m *Manager) createDue(ctx context.Context, records []opstore.SigningKey, now time.Time) (bool, error) {
 	made := false
-	for _, alg := range m.cfg.Algorithms {
+	for _, alg := range m.own() {
 		newest := newestOf(records, alg)
 		activeAt, generation := now, int64(1)
 		if newest != nil {
@@ -115,7 +115,7 @@ func (m *Manager) Rotate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, alg := range m.cfg.Algorithms {
+	for _, alg := range m.own() {
 		generation, activeAt := int64(1), time.Now()
 		if newest := newestOf(records, alg); newest != nil {
 			generation, activeAt = newest.Generation+1, activeAt.Add(m.cfg.PublishAhead)
@@ -139,8 +139,10 @@ func (m *Manager) Revoke(ctx context.Context, kid string) error {
 			continue
 		}
 		// The successor first: there is never a moment without a key.
-		if err := m.create(ctx, rec.Algorithm, newestOf(records, rec.Algorithm).Generation+1, time.Now()); err != nil {
-			return err
+		if slices.Contains(m.own(), rec.Algorithm) {
+			if err := m.create(ctx, rec.Algorithm, newestOf(records, rec.Algorithm).Generation+1, time.Now()); err != nil {
+				return err
+			}
 		}
 		if err := m.cfg.Store.DeleteKey(ctx, kid); err != nil {
 			return err

@@ -152,7 +152,7 @@ func TestLogoAddress(t *testing.T) {
 		"https://app.example/logo.png":       "https://app.example/logo.png",
 		"http://localhost:8081/l%20o.png":    "http://localhost:8081/l%20o.png",
 		"":                                   "",
-		"https://app.example/logo.png?v=1":   "",
+		"https://app.example/logo.png?v=1":   "https://app.example/logo.png",
 		"https://app.example/a;script-src *": "",
 		"https://app.example/a,b":            "",
 		"https://a;b/":                       "",

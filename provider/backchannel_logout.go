@@ -67,6 +67,7 @@ func (p *Provider) newSessions(issuer *tokens.Issuer) *session.Sessions {
 	cfg := session.Config{
 		Issuer: c.url, Store: set.Sessions, Grants: set.Grants, Revocations: set.Revocations,
 		Lifetime: c.Lifetimes.Session, AccessTokenLifetime: c.Lifetimes.AccessToken, Events: c.Events,
+		BrowserState: c.SessionManagement != nil,
 	}
 	if p.notifier = p.newNotifier(issuer); p.notifier != nil {
 		cfg.Telling = p.notifier

@@ -119,6 +119,12 @@ type Config struct {
 	// BackchannelLogout tells clients of sessions that have ended, from server
 	// to server. nil tells nobody.
 	BackchannelLogout *BackchannelLogout
+	// FrontchannelLogout tells them by frames in the page after a logout. nil
+	// has none.
+	FrontchannelLogout *FrontchannelLogout
+	// SessionManagement lets apps watch, in a frame, whether the session still
+	// is the one they know. nil has no such page.
+	SessionManagement *SessionManagement
 
 	// Lifetimes of what is issued.
 	Lifetimes Lifetimes

@@ -51,6 +51,12 @@ func (c *Config) features() []feature {
 	if c.BackchannelLogout != nil {
 		out = append(out, c.BackchannelLogout)
 	}
+	if c.FrontchannelLogout != nil {
+		out = append(out, c.FrontchannelLogout)
+	}
+	if c.SessionManagement != nil {
+		out = append(out, c.SessionManagement)
+	}
 	if c.AccountPage != nil {
 		out = append(out, c.AccountPage)
 	}

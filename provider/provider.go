@@ -129,7 +129,7 @@ func (p *Provider) assemble() error {
 	return p.route(a, &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, UserClaims: c.userClaims, Claims: p.users.Claims}, &endsession.Handler{
 		Issuer: c.Issuer, Site: c.site, Clients: c.clients, Sessions: sessions, Tokens: issuer, Box: box,
 		Path: c.url.Path + c.Paths.EndSession, ConfirmPath: c.url.Path + c.Paths.EndSession + "/confirm", CrossOrigin: crossOrigin, UserName: p.userName,
-		Logger: c.Logger, Events: c.Events,
+		Frames: c.frames(), Logger: c.Logger, Events: c.Events,
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 // grant makes what the request asks for and sends it to the client.
 func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, sess *opstore.Session) error {
 	ctx := r.Context()
+	req.within(sess)
 	err := h.Sessions.Reached(ctx, sess, req.ClientID)
 	if errors.Is(err, oidckit.ErrNotFound) {
 		return h.toLogin(w, req, "session has ended")

@@ -80,6 +80,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	req.within(sess)
 	if reason := h.needsLogin(req, client, sess, time.Now()); reason != "" {
 		return h.fail(w, h.toLogin(w, req, reason))
 	}
@@ -159,6 +160,7 @@ func (h *Handler) toLogin(w http.ResponseWriter, req *Request, reason string) er
 
 // Continue goes on with a request whose person is signed in as it asks.
 func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request, client *opstore.Client, sess *opstore.Session) error {
+	req.within(sess)
 	if !h.meant(req, client, sess) {
 		// OpenID Connect Core 1.0 §3.1.2.1 id_token_hint, §3.1.2.2
 		return h.fail(w, refuse(req, oidckit.LoginRequired, "the user who is asked for has not signed in"))

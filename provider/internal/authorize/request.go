@@ -49,7 +49,14 @@ type Request struct {
 	// ReturnTo is set where no client asks but a page of the issuer's own: the
 	// path to come back to.
 	ReturnTo string `json:"return_to,omitempty"`
+
+	// session is who is signed in, nil for nobody, where judged says so.
+	session *opstore.Session
+	judged  bool
 }
+
+// within tells the request the session that it is answered in, nil for none.
+func (r *Request) within(sess *opstore.Session) { r.session, r.judged = sess, true }
 
 const (
 	// requestLifetime is how long a person may take to sign in.

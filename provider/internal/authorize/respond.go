@@ -48,6 +48,12 @@ func (h *Handler) respond(w http.ResponseWriter, req *Request, a answer) error {
 	}
 	// RFC 9207 §2: in success and error responses
 	a = append(a, parameter{"iss", h.Issuer})
+	if req.judged {
+		// OpenID Connect Session Management 1.0 §2
+		if state := h.Sessions.State(req.ClientID, req.RedirectURI, req.session); state != "" {
+			a = append(a, parameter{"session_state", state})
+		}
+	}
 	switch req.ResponseMode {
 	case responsetype.ModeFormPost:
 		return writeForm(w, req.RedirectURI, a)

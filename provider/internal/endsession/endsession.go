@@ -35,6 +35,9 @@ type Handler struct {
 	// ConfirmPath is where the confirmation page posts to.
 	ConfirmPath string
 	CrossOrigin *http.CrossOriginProtection
+	// Frames returns what the page after a logout loads, so that clients hear of
+	// it; nil where they do not.
+	Frames func(ctx context.Context, s *opstore.Session) ([]string, error)
 	// UserName is how a subject is shown to the person.
 	UserName func(ctx context.Context, subject string) (string, error)
 	Logger   zerolog.Logger
@@ -61,6 +64,7 @@ type logout struct {
 	UILocales []string `json:"ui_locales,omitempty"`
 
 	clientName string
+	frames     []string
 	client     *opstore.Client
 	// hint is what a valid id_token_hint said.
 	hint *tokens.Hint
@@ -121,10 +125,12 @@ func (h *Handler) check(ctx context.Context, p wire.Params) (*logout, error) {
 			return nil, err
 		}
 		// §2: when both are present, the OP MUST verify that they match
-		if req.ClientID != "" && req.ClientID != hint.ClientID {
+		if req.ClientID != "" && !slices.Contains(hint.Audience, req.ClientID) {
 			return nil, oidckit.NewError(oidckit.InvalidRequest, "client_id is not the client that id_token_hint was issued to")
 		}
-		req.hint, req.ClientID = hint, hint.ClientID
+		if req.hint = hint; req.ClientID == "" {
+			req.ClientID = hint.ClientID
+		}
 	}
 	return req, h.checkClient(ctx, req, p.Get("post_logout_redirect_uri"))
 }
@@ -155,7 +161,7 @@ func (h *Handler) checkClient(ctx context.Context, req *logout, returnTo string)
 
 // names reports whether the hint is of the person who is signed in.
 func (h *Handler) names(l *logout, sess *opstore.Session) bool {
-	return l.hint != nil && l.hint.Subject == h.Tokens.Subjects.For(l.client, sess.Subject)
+	return l.hint != nil && l.client != nil && l.hint.Subject == h.Tokens.Subjects.For(l.client, sess.Subject)
 }
 
 func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, req *logout, sess *opstore.Session) error {
@@ -205,6 +211,14 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, req *logout, sess 
 	if err := h.Sessions.SignOut(w, r, sess); err != nil {
 		return err
 	}
+	if h.Frames != nil {
+		// The session has ended: what the person gets is an answer, frames or not.
+		frames, err := h.Frames(r.Context(), sess)
+		if err != nil {
+			h.Logger.Error().Err(err).Str("endpoint", "end_session").Msg("clients are not told by front-channel")
+		}
+		req.frames = frames
+	}
 	h.Events.Send(r.Context(), oidckit.Event{
 		Name: oidckit.EventLogout, Issuer: h.Issuer, ClientID: req.ClientID, Subject: sess.Subject, SessionID: sess.ID,
 	})
@@ -213,20 +227,28 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, req *logout, sess 
 
 // done sends the person back, or tells that the session has ended.
 func (h *Handler) done(w http.ResponseWriter, r *http.Request, req *logout) error {
-	if req.ReturnTo == "" {
+	target := req.target()
+	switch {
+	case len(req.frames) > 0:
+		return h.Site.Write(w, r, req.UILocales, http.StatusOK, page.SigningOut{Frames: req.frames, Next: target})
+	case target == "":
 		return h.Site.Write(w, r, req.UILocales, http.StatusOK, page.SignedOut{})
-	}
-	target := req.ReturnTo
-	if len(req.State) > 0 {
-		separator := "?"
-		if strings.Contains(target, "?") {
-			separator = "&"
-		}
-		// §3: state is handed back as it was
-		target += separator + url.Values{"state": {string(req.State)}}.Encode()
 	}
 	redirect(w, target)
 	return nil
+}
+
+// target is where the person goes on to, "" for nowhere.
+func (l *logout) target() string {
+	if l.ReturnTo == "" || len(l.State) == 0 {
+		return l.ReturnTo
+	}
+	separator := "?"
+	if strings.Contains(l.ReturnTo, "?") {
+		separator = "&"
+	}
+	// §3: state is handed back as it was
+	return l.ReturnTo + separator + url.Values{"state": {string(l.State)}}.Encode()
 }
 
 func redirect(w http.ResponseWriter, target string) {

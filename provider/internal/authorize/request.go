@@ -8,6 +8,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider/internal/responsetype"
+	"github.com/oidckit/oidckit/provider/opstore"
 )
 
 // Request is an authorization request that was checked: client and redirect

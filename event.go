@@ -47,6 +47,11 @@ type Event struct {
 	ClientID  string
 	Subject   string
 	SessionID string
+	// TokenID is the jti of the access token that EventTokenRevoked tells of, and
+	// Until when the last verifier has stopped to take it: what a deny list
+	// needs.
+	TokenID string
+	Until   time.Time
 	// GrantType is set for events of the token endpoint.
 	GrantType string
 	// Err is the cause of a refusal, with what the peer was not told.

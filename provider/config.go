@@ -111,8 +111,11 @@ type Config struct {
 	// Pairwise offers pairwise subjects; nil offers public ones alone.
 	Pairwise *Pairwise
 
-	// Introspection answers what a token is good for (RFC 7662).
+	// Introspection answers what a token is good for (RFC 7662), Revocation takes
+	// tokens back (RFC 7009).
 	Introspection *Introspection
+	Revocation    *Revocation
+
 	// Outbound says how addresses are called that clients have given.
 	Outbound Outbound
 

@@ -48,6 +48,9 @@ func (c *Config) features() []feature {
 	if c.Introspection != nil {
 		out = append(out, c.Introspection)
 	}
+	if c.Revocation != nil {
+		out = append(out, c.Revocation)
+	}
 	if c.BackchannelLogout != nil {
 		out = append(out, c.BackchannelLogout)
 	}

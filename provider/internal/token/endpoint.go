@@ -183,24 +183,10 @@ func (h *Handler) mint(ctx context.Context, client *opstore.Client, iss *issue) 
 	return res, err
 }
 
-// revocationSlack covers a token that is being issued while its grant is
-// revoked: it expires a little later than those issued before.
-const revocationSlack = time.Minute
-
-// revoke ends a grant: its access tokens first, then its refresh tokens.
-func (h *Handler) revoke(ctx context.Context, grantID string) error {
-	until := time.Now().Add(h.Tokens.AccessTokenLifetime + revocationSlack)
-	if err := h.Revocations.Revoke(ctx, opstore.RevokedGrantID(grantID), until); err != nil {
-		return err
-	}
-	_, err := h.Grants.RevokeGrants(ctx, opstore.GrantSelector{ID: grantID}, until)
-	return err
-}
-
 // replayed answers the second use of a code or refresh token: what the first
 // one brought is revoked (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
 func (h *Handler) replayed(ctx context.Context, name oidckit.EventName, client *opstore.Client, auth *opstore.Authorization, cause error) error {
-	if err := h.revoke(ctx, auth.GrantID); err != nil {
+	if err := h.Tokens.EndGrant(ctx, h.Grants, auth.GrantID); err != nil {
 		return err
 	}
 	// Somebody has what only the client should have: an operator must be able

@@ -90,7 +90,7 @@ func (h *Handler) checkUser(ctx context.Context, auth *opstore.Authorization) er
 	if err != nil || active {
 		return err
 	}
-	if err := h.revoke(ctx, auth.GrantID); err != nil {
+	if err := h.Tokens.EndGrant(ctx, h.Grants, auth.GrantID); err != nil {
 		return err
 	}
 	return invalidGrant(errors.New("the user is gone or disabled"))

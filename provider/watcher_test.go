@@ -136,7 +136,7 @@ func (w *watcher) log() string {
 // secretNames are the parameters and members that hold what must not be told.
 var secretNames = []string{
 	"code", "refresh_token", "access_token", "id_token", "id_token_hint", "client_secret", "password", "code_verifier",
-	"request", "interaction", "client_assertion",
+	"request", "interaction", "client_assertion", "registration_access_token",
 }
 
 func (w *watcher) note(kind, value string) {

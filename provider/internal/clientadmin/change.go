@@ -197,7 +197,7 @@ func (h *Handler) replace(w http.ResponseWriter, r *http.Request, id string) err
 // repeated answers a replacement whose version has gone: if it was the one
 // that made it go, its answer was lost and comes again.
 func (h *Handler) repeated(w http.ResponseWriter, r *http.Request, reg *opstore.Registration, m *oidckit.ClientMetadata, plain string, matched error) error {
-	own := adminapi.CheckMatch(r, adminapi.ETag(reg.Version-1)) == nil
+	own := reg.Version > 1 && adminapi.CheckMatch(r, adminapi.ETag(reg.Version-1)) == nil
 	if !own || !sameMetadata(&reg.Client.Metadata, m) || plain != "" && !hasSecret(&reg.Client, plain) {
 		return matched
 	}

@@ -177,6 +177,16 @@ func (b *Browser) URL() string {
 	return step(b, "read the address", chromedp.Location())
 }
 
+// WaitURL waits until the page has an address: where a script leads to it.
+func (b *Browser) WaitURL(address string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(stepTimeout); b.URL() != address; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("wait for %s: %s", withoutQuery(address), b.where())
+		}
+	}
+}
+
 // Text returns the visible text of the first element that matches.
 func (b *Browser) Text(selector string) string {
 	b.t.Helper()

@@ -12,19 +12,21 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider"
+	"github.com/oidckit/oidckit/provider/oidctest"
 	"github.com/oidckit/oidckit/provider/opstore"
 )
 
 // fuzzed is an issuer that answers without a network.
 func fuzzed(f *testing.F) *provider.Provider {
 	const issuer = "https://op.example"
-	clients := []oidckit.ClientMetadata{webClient, publicClient, nativeClient, machineClient}
+	clients := []oidckit.ClientMetadata{everyType(webClient), publicClient, nativeClient, machineClient}
 	for i := range clients {
 		clients[i].IDTokenSignedResponseAlg = "ES256"
 	}
 	return newProvider(f, provider.Config{
 		Issuer: issuer, Secrets: newSecrets(f), Stores: opstore.NewMemory().Open(issuer), Clients: clients, SigningAlgs: []string{"ES256"},
 		Resources: []provider.Resource{{Resource: ordersAPI, Scopes: []string{"orders:read"}}},
+		Hybrid:    &provider.Hybrid{AllowAccessTokens: true}, Legacy: &provider.Legacy{Implicit: true},
 	})
 }
 
@@ -36,6 +38,8 @@ func FuzzAuthorizeQuery(f *testing.F) {
 		request(), request("prompt", "none"), request("client_id", "native", "redirect_uri", "http://127.0.0.1:1/cb"), request("resource", ordersAPI),
 		request("max_age", "0"), request("request", "x"), request("redirect_uri", "https://evil.example/cb"), request("state", oddState),
 		request("redirect_uri", "https://app.example/cb?foo=bar", "id_token_hint", "a.b.c"),
+		request("response_type", "code id_token", "prompt", "none"), request("response_type", "token id_token", "response_mode", "form_post", "max_age", "x"),
+		request("claims", `{"id_token":{"acr":{"essential":true,"values":["a"]},"sub":{"value":"b"}}}`, "claims_locales", "de"),
 	} {
 		f.Add(q.Encode())
 		f.Add(q.Encode() + "&state=again&redirect_uri=https%3A%2F%2Fevil.example")
@@ -46,7 +50,10 @@ func FuzzAuthorizeQuery(f *testing.F) {
 		rec := httptest.NewRecorder()
 		p.ServeHTTP(rec, r)
 		location := rec.Header().Get("Location")
+		sent := location
 		switch {
+		case rec.Code == http.StatusOK && location == "" && formTarget(rec.Body.String()):
+			sent = rec.Body.String()
 		case rec.Code == http.StatusSeeOther && (strings.HasPrefix(location, "/login?request=") || registeredTarget(location)):
 		case (rec.Code == http.StatusBadRequest || rec.Code == http.StatusRequestURITooLong) && location == "":
 		default:
@@ -55,15 +62,31 @@ func FuzzAuthorizeQuery(f *testing.F) {
 		if strings.ContainsAny(location, "\r\n") || len(location) > 64<<10 {
 			t.Fatalf("%q: Location %q", query, location)
 		}
-		if strings.Contains(location, "code=") && !strings.Contains(location, "error=") && registeredTarget(location) {
+		if signedOut(sent) {
 			t.Fatalf("%q: a code for nobody: %q", query, location)
 		}
 	})
 }
 
+// signedOut reports whether an answer brings something, although nobody has
+// signed in.
+func signedOut(answer string) bool {
+	if _, fields, ok := oidctest.Form(answer); ok {
+		return fields.Get("error") == ""
+	}
+	return registeredTarget(answer) && !strings.Contains(answer, "error=")
+}
+
+// formTarget reports whether a page is a form for a registered address.
+func formTarget(body string) bool {
+	action, _, ok := oidctest.Form(body)
+	return ok && registeredTarget(action)
+}
+
 func registeredTarget(location string) bool {
+	location, _, _ = strings.Cut(location, "#")
 	u, err := url.Parse(location)
-	if err != nil || u.User != nil || u.Fragment != "" {
+	if err != nil || u.User != nil {
 		return false
 	}
 	switch u.Scheme {
@@ -72,7 +95,7 @@ func registeredTarget(location string) bool {
 	case "http":
 		return u.Hostname() == "127.0.0.1" && u.Path == "/cb"
 	}
-	return strings.HasPrefix(location, "com.example.app:/cb?")
+	return strings.HasPrefix(location, "com.example.app:/cb?") || location == "com.example.app:/cb"
 }
 
 // Whatever a body holds, there are tokens only for the client with its secret,

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -41,6 +42,14 @@ func (o ownPage) sealed(with ...string) string {
 		o.t.Fatal(err)
 	}
 	return value
+}
+
+// write is call for an answer with a body.
+func (o ownPage) write(fn func(w http.ResponseWriter, r *http.Request) error) (answer, error) {
+	o.t.Helper()
+	rec := httptest.NewRecorder()
+	err := fn(rec, o.newRequest(http.MethodPost, "/app/signin", url.Values{}))
+	return answer{status: rec.Code, header: rec.Header(), location: rec.Header().Get("Location"), body: rec.Body.String()}, err
 }
 
 // call runs an app's handler that makes one call.

@@ -40,7 +40,7 @@ func (s codes) CreateCode(ctx context.Context, c *opstore.Code) error {
 func (s codes) Code(ctx context.Context, hash oidckit.TokenHash) (*opstore.Code, error) {
 	c, spent, err := s.find(ctx, hash)
 	if err == nil && spent {
-		return c, oidckit.ErrConsumed
+		return c.Spent(), oidckit.ErrConsumed
 	}
 	return c, wrap("find code", err)
 }
@@ -59,7 +59,7 @@ func (s codes) ConsumeCode(ctx context.Context, hash oidckit.TokenHash) (*opstor
 	case err != nil:
 		return nil, wrap("consume code", err)
 	case spent:
-		return c, oidckit.ErrConsumed
+		return c.Spent(), oidckit.ErrConsumed
 	default:
 		// Created after it was not found to be spent.
 		return nil, oidckit.ErrNotFound

@@ -26,6 +26,14 @@ type Code struct {
 	KeepUntil time.Time
 }
 
+// Spent returns what is remembered of a code that was spent: Hash, ClientID and,
+// of the Authorization, GrantID, Subject and SessionID. A second use is told
+// from an unknown code by them, and what the first one has brought is revoked.
+func (c *Code) Spent() *Code {
+	a := &c.Authorization
+	return &Code{Hash: c.Hash, ClientID: c.ClientID, Authorization: Authorization{GrantID: a.GrantID, Subject: a.Subject, SessionID: a.SessionID}}
+}
+
 // Authorization is what a user, or the client for itself, has granted, and
 // what the tokens will say about it.
 type Authorization struct {
@@ -56,11 +64,11 @@ type Codes interface {
 	// taken.
 	CreateCode(ctx context.Context, c *Code) error
 	// Code returns a code that was neither spent nor has expired. It returns
-	// ErrNotFound, or ErrConsumed together with the record for a code that was
+	// ErrNotFound, or ErrConsumed together with Code.Spent for a code that was
 	// spent and is still remembered.
 	Code(ctx context.Context, hash oidckit.TokenHash) (*Code, error)
 	// ConsumeCode spends the code: exactly one call returns nil. Later calls
-	// return ErrConsumed together with the record, until KeepUntil; after it,
-	// and for an expired or unknown code, ErrNotFound.
+	// return ErrConsumed together with Code.Spent, until KeepUntil; after it, and
+	// for an expired or unknown code, ErrNotFound.
 	ConsumeCode(ctx context.Context, hash oidckit.TokenHash) (*Code, error)
 }

@@ -2,6 +2,7 @@ package opstore
 
 import (
 	"context"
+	"math"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/memtable"
@@ -11,11 +12,15 @@ import (
 // only.
 const packSize = 768
 
+// memoryCode is a packed code or, when it was spent, the little that is
+// remembered of it: an issuer remembers far more codes than it has live ones.
 type memoryCode struct {
-	record    string
+	record string
+	// keepUntil is spentCode once the code was spent.
 	keepUntil int64
-	spent     bool
 }
+
+const spentCode = math.MinInt64
 
 type memoryCodes struct {
 	codes *memtable.Sharded[oidckit.TokenHash, memoryCode]
@@ -53,7 +58,7 @@ func (m *memoryCodes) find(ctx context.Context, hash oidckit.TokenHash, consume 
 	case !ok:
 		return nil, oidckit.ErrNotFound
 	case spent:
-		return unpackCode(hash, record), oidckit.ErrConsumed
+		return unpackSpent(hash, record), oidckit.ErrConsumed
 	default:
 		return unpackCode(hash, record), nil
 	}
@@ -67,12 +72,37 @@ func (m *memoryCodes) lookup(hash oidckit.TokenHash, consume bool) (record strin
 	if row == nil {
 		return "", false, false
 	}
-	spent = row.Value.spent
+	record, spent = row.Value.record, row.Value.keepUntil == spentCode
 	if consume && !spent {
-		row.Value.spent = true
-		shard.Move(row, max(row.Ends, row.Value.keepUntil))
+		ends := max(row.Ends, row.Value.keepUntil)
+		row.Value = memoryCode{packSpent(record), spentCode}
+		shard.Move(row, ends)
 	}
-	return row.Value.record, spent, true
+	return record, spent, true
+}
+
+// packSpent makes of a packed code what unpackSpent reads.
+func packSpent(record string) string {
+	u := memtable.NewUnpacker(record)
+	clientID, _, _ := u.Text(), u.Text(), u.Text()
+	var buf [packSize]byte
+	p := memtable.NewPacker(buf[:])
+	p.Text(clientID)
+	// The first three fields of the authorization.
+	p.Text(u.Text())
+	p.Text(u.Text())
+	p.Text(u.Text())
+	return p.String()
+}
+
+func unpackSpent(hash oidckit.TokenHash, record string) *Code {
+	u := memtable.NewUnpacker(record)
+	c := &Code{Hash: hash}
+	c.ClientID = u.Text()
+	c.Authorization.GrantID = u.Text()
+	c.Authorization.Subject = u.Text()
+	c.Authorization.SessionID = u.Text()
+	return c
 }
 
 func packCode(c *Code) string {

@@ -35,6 +35,11 @@ func TestMemoryIsBounded(t *testing.T) {
 			i.ExpiresAt = time.Now().Add(time.Hour)
 			return s.Interactions.CreateInteraction(t.Context(), i)
 		},
+		"deliveries": func(t *testing.T, s opstore.Set, _ int) error {
+			d := storetest.Fill(&opstore.Delivery{})
+			d.ExpiresAt = time.Now().Add(time.Hour)
+			return s.Deliveries.CreateDeliveries(t.Context(), []opstore.Delivery{*d})
+		},
 		"consents": func(t *testing.T, s opstore.Set, _ int) error {
 			c := storetest.Fill(&opstore.Consent{})
 			c.ExpiresAt = time.Now().Add(time.Hour)

@@ -24,9 +24,9 @@ func TestBrokenStoresFail(t *testing.T) {
 	}{
 		{"codes are checked in one step and spent in another", "exactly one call consumes a code", codeChecks(),
 			func(s *opstore.Set) { s.Codes = &checkThenSpend{Codes: s.Codes, spent: map[oidckit.TokenHash]bool{}} }},
-		{"spent codes are forgotten", "a spent code is told with its record", codeChecks(),
+		{"spent codes are forgotten", "a spent code is told with what is remembered of it", codeChecks(),
 			func(s *opstore.Set) { s.Codes = forgetfulCodes{s.Codes} }},
-		{"a spent code comes without its record", "a spent code is told with its record", codeChecks(),
+		{"a spent code comes without its record", "a spent code is told with what is remembered of it", codeChecks(),
 			func(s *opstore.Set) { s.Codes = namelessCodes{s.Codes} }},
 		{"one record is shared by all callers", "codes are copied in and out", codeChecks(),
 			func(s *opstore.Set) {

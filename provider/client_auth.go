@@ -19,5 +19,6 @@ func (p *Provider) authenticateClients(a *assembly) {
 		Audience: []string{
 			c.Issuer, c.Issuer + c.Paths.Token, c.Issuer + c.Paths.Introspection, c.Issuer + c.Paths.Revocation,
 		},
+		AllowEqualPair: c.preset() != nil,
 	})
 }

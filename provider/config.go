@@ -212,9 +212,9 @@ type resolved struct {
 	url       *url.URL
 	clients   *clients.Finder
 	catalogue *scopes.Catalogue
-	site      *page.Site
 	// userClaims are the claims about people that there are.
 	userClaims *userclaims.Catalogue
+	site       *page.Site
 	external   []keys.External
 }
 
@@ -242,7 +242,8 @@ func (c Config) resolve() (*resolved, error) {
 			errs = append(errs, fmt.Errorf("SigningAlgs: %q is not supported", alg))
 		}
 	}
-	r.Paths = c.Paths.withDefaults()
+	r.resolvePreset()
+	r.Paths = r.Paths.withDefaults()
 	errs = append(errs, r.Paths.validate()...)
 	r.Lifetimes = c.Lifetimes.withDefaults()
 	errs = append(errs, r.Lifetimes.validate()...)

@@ -27,7 +27,8 @@ func (f *Introspection) routes(a *assembly) []route {
 	if slices.Contains(c.SigningAlgs, "RS256") {
 		h.SigningAlg = "RS256"
 	}
-	return []route{a.at(c.Paths.Introspection, a.endpoint("introspection", h.Serve, post, clientauth.WriteError))}
+	h.AlwaysUsername = c.preset() != nil
+	return []route{a.at(c.Paths.Introspection, a.endpoint("introspection", a.clientRequests(h.Serve), post, clientauth.WriteError))}
 }
 
 func (f *Introspection) describe(r *resolved, m *oidckit.ProviderMetadata) {

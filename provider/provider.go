@@ -126,11 +126,17 @@ func (p *Provider) assemble() error {
 		RefreshTokenLifetime: l.RefreshToken, GrantLifetime: l.Grant, ReuseInterval: l.RefreshTokenReuse,
 		Logger: c.Logger, Events: c.Events,
 	}
-	return p.route(a, &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, UserClaims: c.userClaims, Claims: p.users.Claims}, &endsession.Handler{
+	if c.Legacy != nil && c.Legacy.Password != nil {
+		a.token.CheckPassword = c.Legacy.Password.checker(p)
+	}
+	info := &userinfo.Handler{Issuer: c.Issuer, Tokens: issuer, UserClaims: c.userClaims, Claims: p.users.Claims}
+	end := &endsession.Handler{
 		Issuer: c.Issuer, Site: c.site, Clients: c.clients, Sessions: sessions, Tokens: issuer, Box: box,
 		Path: c.url.Path + c.Paths.EndSession, ConfirmPath: c.url.Path + c.Paths.EndSession + "/confirm", CrossOrigin: crossOrigin, UserName: p.userName,
 		Frames: c.frames(), Logger: c.Logger, Events: c.Events,
-	})
+	}
+	a.usePreset(info, end)
+	return p.route(a, info, end)
 }
 
 // active reports whether a subject is a user who may sign in.

@@ -36,6 +36,9 @@ func (c *Config) responseTypeNames() []string {
 // implicit for tokens of the authorization endpoint.
 func (c *Config) grantTypes() []string {
 	grants := token.GrantTypes()
+	if c.Legacy != nil && c.Legacy.Password != nil {
+		grants = append(grants, oidckit.GrantTypePassword)
+	}
 	if slices.ContainsFunc(c.responseTypes(), responsetype.Type.FrontChannelTokens) {
 		grants = append(grants, oidckit.GrantTypeImplicit)
 	}
@@ -48,6 +51,9 @@ func (r *resolved) resolveClaims() []error {
 	var err error
 	if r.userClaims, err = userclaims.New(r.Config.Claims); err != nil {
 		errs = append(errs, err)
+	}
+	if rules := r.preset(); rules != nil && r.userClaims != nil {
+		r.userClaims = r.userClaims.WithAliases(rules.claimNames)
 	}
 	for scope := range r.Config.Claims {
 		if r.catalogue != nil && !slices.Contains(r.catalogue.Names(), scope) {

@@ -3,6 +3,7 @@ package provider
 import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider/internal/clientauth"
+	"github.com/oidckit/oidckit/provider/internal/preset"
 	"github.com/oidckit/oidckit/provider/internal/revoke"
 )
 
@@ -17,7 +18,11 @@ func (f *Revocation) check(*resolved) []error { return nil }
 func (f *Revocation) routes(a *assembly) []route {
 	c := a.cfg
 	h := &revoke.Handler{Issuer: c.Issuer, Clients: a.auth, Tokens: a.tokens, Grants: c.Stores.Grants, Events: c.Events}
-	return []route{a.at(c.Paths.Revocation, a.cors(a.endpoint("revocation", h.Serve, post, clientauth.WriteError)))}
+	serve, methods := a.clientRequests(h.Serve), post
+	if rules := c.preset(); rules != nil && rules.getRevocation {
+		serve, methods = preset.Revoke{End: h.End}.Beside(serve), getPost
+	}
+	return []route{a.at(c.Paths.Revocation, a.cors(a.endpoint("revocation", serve, methods, clientauth.WriteError)))}
 }
 
 func (f *Revocation) describe(r *resolved, m *oidckit.ProviderMetadata) {

@@ -29,8 +29,8 @@ func (p *Provider) route(a *assembly, uinfo *userinfo.Handler, end *endsession.H
 		p.at(pathOpenIDConfiguration, configuration),
 		p.at(pathServerMetadata, configuration),
 		p.at(paths.JWKS, p.document("jwks", jwks.Serve)),
-		p.at(paths.Authorization, p.page("authorize", a.authorize.Serve, getPost)),
-		p.at(paths.Token, p.cors(p.endpoint("token", a.token.Serve, post, clientauth.WriteError))),
+		p.at(paths.Authorization, p.page("authorize", a.authorizationRequests(a.authorize.Serve), getPost)),
+		p.at(paths.Token, p.cors(p.endpoint("token", a.clientRequests(a.token.Serve), post, clientauth.WriteError))),
 		p.at(paths.Userinfo, p.cors(p.endpoint("userinfo", uinfo.Serve, getPost, userinfo.WriteError))),
 		p.at(paths.EndSession, p.page("end_session", end.Serve, getPost)),
 		p.at(paths.EndSession+"/confirm", p.page("end_session", end.Confirm, post)),
@@ -44,6 +44,7 @@ func (p *Provider) route(a *assembly, uinfo *userinfo.Handler, end *endsession.H
 	for _, f := range p.cfg.features() {
 		p.routes = append(p.routes, f.routes(a)...)
 	}
+	p.routes = append(p.routes, p.aliases()...)
 	if base != "" {
 		// RFC 8414 §3.1: the well-known part goes between host and path
 		p.routes = append(p.routes, route{pathServerMetadata + base, configuration}, route{pathOpenIDConfiguration + base, configuration})

@@ -192,9 +192,8 @@ func (f *fixture) replica(t *testing.T, configure func(*provider.Config)) *fixtu
 	w := newWatcher(t)
 	w.next = p.LocalTransport(nil)
 	client := &http.Client{Transport: w}
-	op := *f.op
-	op.Provider = p
-	return &fixture{t: t, op: &op, client: client, browser: oidctest.NewBrowser(t, f.base, client), base: f.base, watch: w}
+	op := &oidctest.Server{Issuer: f.op.Issuer, Provider: p, Stores: f.op.Stores}
+	return &fixture{t: t, op: op, client: client, browser: oidctest.NewBrowser(t, f.base, client), base: f.base, watch: w}
 }
 
 // ATK-253, RFC 9068 §2.2, OpenID Connect Core 1.0 §2: what the tokens say.

@@ -66,8 +66,11 @@ func (a *Authenticator) readBasic(header string, form wire.Params) (credentials,
 		cred.secrets = append(cred.secrets, decoded)
 	}
 	if inBody := form.Get("client_secret"); inBody != "" {
-		if !a.cfg.AllowEqualPair || !cred.repeats(inBody) {
+		if !a.cfg.AllowEqualPair {
 			return credentials{}, moreThanOne()
+		}
+		if !cred.repeats(inBody) {
+			return credentials{}, refused(errors.New("the header and the body have different secrets"))
 		}
 		// Both ways must show the same secret, so it is the body's that counts.
 		cred.secrets, cred.pair = []string{inBody}, true

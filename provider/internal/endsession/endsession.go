@@ -35,6 +35,9 @@ type Handler struct {
 	// ConfirmPath is where the confirmation page posts to.
 	ConfirmPath string
 	CrossOrigin *http.CrossOriginProtection
+	// FollowRegistered sends a person to an address that a client of the session
+	// has registered, although the request names no client.
+	FollowRegistered bool
 	// Frames returns what the page after a logout loads, so that clients hear of
 	// it; nil where they do not.
 	Frames func(ctx context.Context, s *opstore.Session) ([]string, error)
@@ -63,6 +66,8 @@ type logout struct {
 	// UILocales are the languages the client has asked for.
 	UILocales []string `json:"ui_locales,omitempty"`
 
+	// unnamed is an address to return to of a client that was not named.
+	unnamed    string
 	clientName string
 	frames     []string
 	client     *opstore.Client
@@ -91,6 +96,9 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	sess, err := h.Sessions.Current(r)
+	if err == nil {
+		err = h.follow(r.Context(), req, sess)
+	}
 	switch {
 	case errors.Is(err, oidckit.ErrUnauthenticated):
 		return h.done(w, r, req)
@@ -137,7 +145,7 @@ func (h *Handler) check(ctx context.Context, p wire.Params) (*logout, error) {
 
 func (h *Handler) checkClient(ctx context.Context, req *logout, returnTo string) error {
 	if req.ClientID == "" {
-		if returnTo != "" {
+		if req.unnamed = returnTo; returnTo != "" && !h.FollowRegistered {
 			return oidckit.NewError(oidckit.InvalidRequest, "the app gave an address to return to, but not who it is: id_token_hint or client_id is needed")
 		}
 		return nil

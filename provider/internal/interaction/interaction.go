@@ -20,6 +20,10 @@ import (
 // maxSubject is OpenID Connect Core 1.0 §2: at most 255 ASCII characters.
 const maxSubject = 255
 
+// PasswordCheck returns who the user is, or oidckit.ErrUnauthenticated where
+// name and password do not belong together.
+type PasswordCheck func(ctx context.Context, username, password string) (oidckit.Authentication, error)
+
 // Handler serves the pages and the calls. Its fields are set once; it is safe
 // for concurrent use.
 type Handler struct {
@@ -31,7 +35,7 @@ type Handler struct {
 	Scopes       *scopes.Catalogue
 	// CheckPassword returns oidckit.ErrUnauthenticated where name and password
 	// do not belong together.
-	CheckPassword func(ctx context.Context, username, password string) (oidckit.Authentication, error)
+	CheckPassword PasswordCheck
 	// UserName is how a subject is shown to the person.
 	UserName func(ctx context.Context, subject string) (string, error)
 	// CrossOrigin refuses posts from other sites.

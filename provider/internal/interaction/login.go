@@ -44,11 +44,10 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) signInWithPassword(w http.ResponseWriter, r *http.Request, req *authorize.Request, sealed string, form wire.Params) error {
 	username, password := form.Get("username"), form.Get("password")
-	try, wait := h.Throttle.begin(username, h.ClientAddress(r))
+	auth, wait, err := h.TryPassword(r, username, password, h.CheckPassword)
 	if wait > 0 {
 		return h.tooMany(w, r, req, sealed, username, wait)
 	}
-	auth, err := h.checkPassword(r, username, password)
 	if errors.Is(err, oidckit.ErrUnauthenticated) {
 		h.Logger.Warn().Str("endpoint", "login").Str("client_id", req.ClientID).Msg("wrong user name or password")
 		h.Events.Send(r.Context(), oidckit.Event{Name: oidckit.EventLoginFailed, Issuer: h.Issuer, ClientID: req.ClientID, Err: err})
@@ -56,10 +55,8 @@ func (h *Handler) signInWithPassword(w http.ResponseWriter, r *http.Request, req
 		return h.writeLogin(w, r, http.StatusForbidden, req, sealed, username, problem)
 	}
 	if err != nil {
-		try.unchecked()
 		return err
 	}
-	try.succeeded()
 	if err := h.CompleteLogin(w, r, sealed, auth); err != nil {
 		return h.startAgain(w, r, req, err)
 	}
@@ -93,11 +90,16 @@ func (h *Handler) tooMany(w http.ResponseWriter, r *http.Request, req *authorize
 	return h.writeLogin(w, r, http.StatusTooManyRequests, req, sealed, username, problem)
 }
 
-func (h *Handler) checkPassword(r *http.Request, username, password string) (oidckit.Authentication, error) {
-	if username == "" || password == "" || len(username) > maxUsername || len(password) > maxPassword {
-		return oidckit.Authentication{}, oidckit.ErrUnauthenticated
-	}
-	return h.CheckPassword(r.Context(), username, password)
+// TryPassword returns who the user is, oidckit.ErrUnauthenticated where name
+// and password do not belong together, or how long to wait where there were
+// too many wrong ones.
+func (h *Handler) TryPassword(r *http.Request, username, password string, check PasswordCheck) (oidckit.Authentication, time.Duration, error) {
+	return h.Throttle.Check(username, h.ClientAddress(r), func() (oidckit.Authentication, error) {
+		if username == "" || password == "" || len(username) > maxUsername || len(password) > maxPassword {
+			return oidckit.Authentication{}, oidckit.ErrUnauthenticated
+		}
+		return check(r.Context(), username, password)
+	})
 }
 
 func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request) error {

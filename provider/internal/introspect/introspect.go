@@ -31,6 +31,8 @@ type Handler struct {
 	// SigningAlg signs answers for clients that name no algorithm.
 	SigningAlg string
 	Events     oidckit.EventSink
+	// AlwaysUsername tells a username whatever the scope.
+	AlwaysUsername bool
 }
 
 // Serve answers POST (RFC 7662 §2).

@@ -106,7 +106,7 @@ func (h *Handler) owner(ctx context.Context, caller *opstore.Client, id string, 
 }
 
 // ofUser adds what is told of a token's user, who must still be there. A
-// username is told where the scope has it anyway.
+// username is told where the scope has it anyway, or AlwaysUsername is set.
 func (h *Handler) ofUser(ctx context.Context, a *answer, client *opstore.Client, local string, scope oidckit.Scope) (*answer, error) {
 	claims, err := h.Claims(ctx, local)
 	if errors.Is(err, oidckit.ErrNotFound) {
@@ -116,10 +116,10 @@ func (h *Handler) ofUser(ctx context.Context, a *answer, client *opstore.Client,
 		return nil, err
 	}
 	a.Subject = h.Subjects.For(client, local)
-	if scope.Has(oidckit.ScopeProfile) {
+	if h.AlwaysUsername || scope.Has(oidckit.ScopeProfile) {
 		a.Username = claims.Text("preferred_username")
 	}
-	if a.Username == "" && scope.Has(oidckit.ScopeEmail) {
+	if a.Username == "" && (h.AlwaysUsername || scope.Has(oidckit.ScopeEmail)) {
 		a.Username = claims.Text("email")
 	}
 	return a, nil

@@ -11,7 +11,7 @@ import (
 )
 
 // Revoke answers the documented GET, by which the holder of an access token
-// ends it, and leaves every other method to the standard's endpoint (RFC 7009).
+// ends it, beside the standard's endpoint (RFC 7009).
 type Revoke struct {
 	// End revokes an access token. It returns an error that is InvalidToken
 	// where it is none that is live.
@@ -23,6 +23,16 @@ const (
 	revokedBody = `{"message":"Token has been revoked successfully.","status":"SUCCESS"}`
 	refusedBody = `{"message":"Access token is either invalid or expired.","status":"FAILED"}`
 )
+
+// Beside serves GET, and leaves every other method to next.
+func (v Revoke) Beside(next wire.HandlerFunc) wire.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method == http.MethodGet {
+			return v.Serve(w, r)
+		}
+		return next(w, r)
+	}
+}
 
 // Serve answers GET.
 func (v Revoke) Serve(w http.ResponseWriter, r *http.Request) error {

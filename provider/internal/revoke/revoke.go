@@ -102,15 +102,32 @@ func (h *Handler) accessToken(ctx context.Context, client *opstore.Client, token
 	if c.ClientID != client.Metadata.ClientID {
 		return true, foreign()
 	}
+	return true, h.end(ctx, c)
+}
+
+// End revokes an access token for whoever holds it. It returns an error that
+// is invalid_token where it is none that is live.
+func (h *Handler) End(ctx context.Context, token string) error {
+	if len(token) > jose.MaxToken {
+		return oidckit.InvalidToken
+	}
+	c, err := h.Tokens.FindAccessToken(ctx, token)
+	if err != nil {
+		return err
+	}
+	return h.end(ctx, c)
+}
+
+func (h *Handler) end(ctx context.Context, c *tokens.AccessClaims) error {
 	until, err := h.Tokens.EndAccessToken(ctx, c)
 	if err != nil {
-		return true, err
+		return err
 	}
 	h.Events.Send(ctx, oidckit.Event{
 		Name: oidckit.EventTokenRevoked, Issuer: h.Issuer, ClientID: c.ClientID, Subject: c.Subject, SessionID: c.SessionID,
 		TokenID: c.ID, Until: until,
 	})
-	return true, nil
+	return nil
 }
 
 // idToken refuses what cannot be taken back: an ID token is a statement about

@@ -122,7 +122,7 @@ func checkVerifier(challenge, verifier string) error {
 // firstRefreshToken begins the chain where the client is registered for it and
 // the user has consented to offline_access.
 func (h *Handler) firstRefreshToken(ctx context.Context, client *opstore.Client, auth *opstore.Authorization) (string, error) {
-	if !auth.Scope.Has(oidckit.ScopeOfflineAccess) || !slices.Contains(client.Metadata.GrantTypes, oidckit.GrantTypeRefreshToken) {
+	if !h.RefreshWithoutOfflineAccess && !auth.Scope.Has(oidckit.ScopeOfflineAccess) || !slices.Contains(client.Metadata.GrantTypes, oidckit.GrantTypeRefreshToken) {
 		return "", nil
 	}
 	token, now := secret.Token(), time.Now()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/oidckit/oidckit"
@@ -36,6 +37,11 @@ type Handler struct {
 	// ReuseInterval is how long after a rotation the same client is given the
 	// same, still unused, successor again. 0 never gives it again.
 	ReuseInterval time.Duration
+	// RefreshWithoutOfflineAccess issues refresh tokens to clients that are
+	// registered for them whatever the scope.
+	RefreshWithoutOfflineAccess bool
+	// CheckPassword serves the password grant; nil does not. See Password.
+	CheckPassword CheckPassword
 	Logger        zerolog.Logger
 	Events        oidckit.EventSink
 }
@@ -43,7 +49,7 @@ type Handler struct {
 type grant func(ctx context.Context, client *opstore.Client, p wire.Params) (*issue, error)
 
 // grant returns how a grant_type is served, nil where it is not.
-func (h *Handler) grant(grantType string) grant {
+func (h *Handler) grant(r *http.Request, grantType string) grant {
 	switch grantType {
 	case oidckit.GrantTypeAuthorizationCode:
 		return h.authorizationCode
@@ -51,11 +57,13 @@ func (h *Handler) grant(grantType string) grant {
 		return h.refreshToken
 	case oidckit.GrantTypeClientCredentials:
 		return h.clientCredentials
+	case oidckit.GrantTypePassword:
+		return h.passwordOf(r)
 	}
 	return nil
 }
 
-// GrantTypes lists what the endpoint serves: grant_types_supported.
+// GrantTypes lists what the endpoint serves unasked: grant_types_supported.
 func GrantTypes() []string {
 	return []string{oidckit.GrantTypeAuthorizationCode, oidckit.GrantTypeRefreshToken, oidckit.GrantTypeClientCredentials}
 }
@@ -88,12 +96,16 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	client, err := h.Clients.Authenticate(r, form)
 	if err != nil {
-		h.refused(r.Context(), oidckit.EventClientRefused, form, "", err)
+		h.refused(r, oidckit.EventClientRefused, form, "", err)
 		return err
 	}
-	res, err := h.serve(r.Context(), client, form)
+	res, err := h.serve(r, client, form)
 	if err != nil {
-		h.refused(r.Context(), oidckit.EventTokenRefused, form, client.Metadata.ClientID, err)
+		h.refused(r, oidckit.EventTokenRefused, form, client.Metadata.ClientID, err)
+		if e, ok := errors.AsType[*throttled](err); ok {
+			// RFC 6585 §4
+			w.Header().Set("Retry-After", strconv.Itoa(int(e.wait/time.Second)+1))
+		}
 		return attributed(err, client)
 	}
 	wire.WriteJSON(w, http.StatusOK, res)
@@ -112,23 +124,24 @@ func attributed(err error, client *opstore.Client) error {
 	return e.WithCause(fmt.Errorf("client %q: %w", client.Metadata.ClientID, e.Cause()))
 }
 
-func (h *Handler) refused(ctx context.Context, name oidckit.EventName, form wire.Params, clientID string, err error) {
+func (h *Handler) refused(r *http.Request, name oidckit.EventName, form wire.Params, clientID string, err error) {
 	if wire.AsError(err).HTTPStatus() >= http.StatusInternalServerError {
 		return
 	}
 	grantType := form.Get("grant_type")
-	if !slices.Contains(GrantTypes(), grantType) {
+	if h.grant(r, grantType) == nil {
 		grantType = ""
 	}
-	h.Events.Send(ctx, oidckit.Event{Name: name, Issuer: h.Issuer, ClientID: clientID, GrantType: grantType, Err: err})
+	h.Events.Send(r.Context(), oidckit.Event{Name: name, Issuer: h.Issuer, ClientID: clientID, GrantType: grantType, Err: err})
 }
 
-func (h *Handler) serve(ctx context.Context, client *opstore.Client, form wire.Params) (*response, error) {
+func (h *Handler) serve(r *http.Request, client *opstore.Client, form wire.Params) (*response, error) {
+	ctx := r.Context()
 	grantType := form.Get("grant_type")
 	if grantType == "" {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "grant_type is missing")
 	}
-	run := h.grant(grantType)
+	run := h.grant(r, grantType)
 	if run == nil {
 		return nil, oidckit.NewError(oidckit.UnsupportedGrantType, "grant_type is not supported")
 	}

@@ -74,6 +74,9 @@ func (i *Issuer) IDTokenBeside(ctx context.Context, g Grantee, b Beside) (string
 	if err != nil {
 		return "", err
 	}
+	if i.ScopeClaimsInIDTokens {
+		b.Scope = auth.Scope
+	}
 	wanted := userclaims.Wanted{Scope: b.Scope, Names: auth.IDTokenClaims, Locales: auth.ClaimsLocales}
 	if payload, err = i.withUserClaims(ctx, payload, auth.Subject, wanted); err != nil {
 		return "", err

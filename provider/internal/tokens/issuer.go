@@ -30,6 +30,9 @@ type Issuer struct {
 	// oidckit.ErrNotFound where the user is gone or may not sign in any more.
 	UserClaims *userclaims.Catalogue
 	Claims     func(ctx context.Context, subject string) (oidckit.Claims, error)
+	// ScopeClaimsInIDTokens puts the claims of the scope into every ID token, not
+	// only into those that come without an access token.
+	ScopeClaimsInIDTokens bool
 	// Clients tells to whom tokens were issued.
 	Clients opstore.Clients
 	// Subjects names people to clients; LocalSubjects seals who they are into

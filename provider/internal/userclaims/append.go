@@ -63,7 +63,7 @@ func (c *Catalogue) Append(body []byte, claims oidckit.Claims, w Wanted) ([]byte
 	}
 	for _, scope := range w.Scope {
 		for _, name := range c.byScope[scope] {
-			body = add(body, known, name, w.Locales)
+			body = c.tell(body, known, name, w.Locales)
 		}
 	}
 	for i, name := range w.Names {
@@ -71,13 +71,23 @@ func (c *Catalogue) Append(body []byte, claims oidckit.Claims, w Wanted) ([]byte
 		if inScope && name == base(name) || slices.Contains(w.Names[:i], name) {
 			continue
 		}
-		body = add(body, known, name, w.Locales)
+		body = c.tell(body, known, name, w.Locales)
 	}
 	return body, nil
 }
 
-// add adds a claim, in the best language where its name has no tag.
-func add(body []byte, known []member, name string, locales []string) []byte {
+// tell adds a claim under its name and its aliases.
+func (c *Catalogue) tell(body []byte, known []member, name string, locales []string) []byte {
+	body = add(body, known, name, name, locales)
+	for _, alias := range c.aliases[name] {
+		body = add(body, known, alias, name, locales)
+	}
+	return body
+}
+
+// add adds a claim as the member as, in the best language where its name has
+// no tag.
+func add(body []byte, known []member, as, name string, locales []string) []byte {
 	v := find(known, name)
 	if len(locales) > 0 && !strings.Contains(name, "#") {
 		if local := localized(known, name, locales); local != nil {
@@ -88,7 +98,7 @@ func add(body []byte, known []member, name string, locales []string) []byte {
 		return body
 	}
 	body = append(body, ',', '"')
-	body = append(body, name...)
+	body = append(body, as...)
 	body = append(body, '"', ':')
 	return append(body, v...)
 }

@@ -37,6 +37,8 @@ type Catalogue struct {
 	names   []string
 	byScope map[string][]string
 	scopeOf map[string]string
+	// aliases are further names, by the claim that they tell.
+	aliases map[string][]string
 }
 
 // New returns the catalogue of the standard claims and of own ones by their
@@ -70,6 +72,19 @@ func (c *Catalogue) add(scope, name string) {
 	c.names = append(c.names, name)
 	c.byScope[scope] = append(c.byScope[scope], name)
 	c.scopeOf[name] = scope
+}
+
+// WithAliases returns the catalogue with further names, each with the claim
+// that it stands for: what is told under a claim's name is told under its
+// aliases too.
+func (c *Catalogue) WithAliases(claimOf map[string]string) *Catalogue {
+	out := *c
+	out.aliases = make(map[string][]string, len(claimOf))
+	for _, alias := range slices.Sorted(maps.Keys(claimOf)) {
+		out.aliases[claimOf[alias]] = append(out.aliases[claimOf[alias]], alias)
+		out.names = append(slices.Clone(out.names), alias)
+	}
+	return &out
 }
 
 // plain reports whether a name can stand in JSON as it is, without a language

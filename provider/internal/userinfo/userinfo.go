@@ -24,6 +24,8 @@ type Handler struct {
 	// oidckit.ErrNotFound where the user is gone or may not sign in any more.
 	UserClaims *userclaims.Catalogue
 	Claims     func(ctx context.Context, subject string) (oidckit.Claims, error)
+	// WithoutOpenID answers for tokens of plain OAuth 2.0 requests too.
+	WithoutOpenID bool
 }
 
 // Serve answers GET and POST.
@@ -37,7 +39,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// OpenID Connect Core 1.0 §5.3: for tokens of an authentication request
-	if !access.Scope.Has(oidckit.ScopeOpenID) {
+	if !access.Scope.Has(oidckit.ScopeOpenID) && !h.WithoutOpenID {
 		return oidckit.NewError(oidckit.InsufficientScope, "the access token was not granted openid")
 	}
 	client := access.Client

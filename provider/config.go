@@ -111,6 +111,10 @@ type Config struct {
 	// Pairwise offers pairwise subjects; nil offers public ones alone.
 	Pairwise *Pairwise
 
+	// RequestObjects takes authorization requests that clients have signed (RFC
+	// 9101).
+	RequestObjects *RequestObjects
+
 	// Introspection answers what a token is good for (RFC 7662), Revocation takes
 	// tokens back (RFC 7009).
 	Introspection *Introspection
@@ -280,6 +284,7 @@ func (r *resolved) resolveClients() error {
 		SigningAlgorithms: r.SigningAlgs, GrantTypes: r.grantTypes(), ResponseTypes: r.responseTypeNames(), AuthMethods: clientauth.Methods(),
 	}}
 	r.clients.Policy.Pairwise = r.Pairwise != nil
+	r.clients.Policy.RequestObjectAlgorithms = r.RequestObjects.algorithms()
 	if (r.Registration != nil || r.ClientAdmin != nil) && r.Stores.Registrations != nil {
 		r.clients.Registered = r.Stores.Registrations
 	}

@@ -51,6 +51,9 @@ func (c *Config) features() []feature {
 	if c.Revocation != nil {
 		out = append(out, c.Revocation)
 	}
+	if c.RequestObjects != nil {
+		out = append(out, c.RequestObjects)
+	}
 	if c.BackchannelLogout != nil {
 		out = append(out, c.BackchannelLogout)
 	}

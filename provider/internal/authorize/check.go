@@ -44,6 +44,10 @@ func (h *Handler) check(ctx context.Context, p wire.Params) (*Request, *opstore.
 	if err != nil {
 		return nil, nil, err
 	}
+	p, objectErr := h.resolve(ctx, client, p)
+	if objectErr != nil && !isRefusal(objectErr) {
+		return nil, nil, objectErr
+	}
 	// OpenID Connect Core 1.0 §3.1.2.1: redirect_uri is REQUIRED and matches exactly
 	if !clients.MatchRedirectURI(client.Metadata.RedirectURIs, p.Get("redirect_uri")) {
 		return nil, nil, oidckit.NewError(oidckit.InvalidRequest, "the app that sent you here gave an address to return to that is not registered: redirect_uri")
@@ -60,6 +64,9 @@ func (h *Handler) check(ctx context.Context, p wire.Params) (*Request, *opstore.
 	}
 	// What is wrong with a request is told where its answer would go.
 	req.readResponse(p)
+	if e, ok := errors.AsType[*oidckit.Error](objectErr); ok {
+		return nil, nil, &errorFor{e, req}
+	}
 	for _, step := range [...]func(*Request, *opstore.Client, wire.Params) error{
 		checkRepeated, checkUnsupported, h.checkResponse, checkNonce, h.checkPKCE, h.checkScope, checkPrompt, checkMaxAge, h.checkClaims,
 	} {

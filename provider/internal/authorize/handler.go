@@ -12,6 +12,7 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/internal/wire"
+	"github.com/oidckit/oidckit/provider/internal/requestobject"
 	"github.com/oidckit/oidckit/provider/internal/responsetype"
 	"github.com/oidckit/oidckit/provider/internal/scopes"
 	"github.com/oidckit/oidckit/provider/internal/session"
@@ -54,8 +55,10 @@ type Handler struct {
 	TrustedClients []string
 	// AllowConfidentialWithoutPKCE exempts clients that have a secret.
 	AllowConfidentialWithoutPKCE bool
-	Logger                       zerolog.Logger
-	Events                       oidckit.EventSink
+	// RequestObjects reads requests that come as a JWT; nil takes none.
+	RequestObjects *requestobject.Resolver
+	Logger         zerolog.Logger
+	Events         oidckit.EventSink
 }
 
 // Serve answers GET and POST (OpenID Connect Core 1.0 §3.1.2.1).

@@ -106,9 +106,12 @@ func (c *Claims) CheckAudience(own []string) error {
 	return nil
 }
 
+// Names reports whether aud names somebody, among others or not.
+func (c *Claims) Names(who string) bool { return slices.Contains(c.Audience, who) }
+
 // Times says when a token counts.
 type Times struct {
-	// Lifetime is how far away exp may be, Skew aside.
+	// Lifetime is how far away exp may be, Skew aside; 0 is no bound.
 	Lifetime time.Duration
 	// OptionalExpiry also takes a token without exp.
 	OptionalExpiry bool
@@ -122,7 +125,7 @@ func (c *Claims) CheckTimes(now time.Time, t Times) error {
 		return errNoExpiry
 	case c.ExpiresAt != 0 && !now.Before(c.End()):
 		return errExpired
-	case c.ExpiresAt != 0 && time.Unix(c.ExpiresAt, 0).Sub(now) > t.Lifetime+Skew:
+	case c.ExpiresAt != 0 && t.Lifetime > 0 && time.Unix(c.ExpiresAt, 0).Sub(now) > t.Lifetime+Skew:
 		return errTooFar
 	case time.Unix(max(c.NotBefore, c.IssuedAt), 0).Sub(now) > Skew:
 		return errEarly

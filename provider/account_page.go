@@ -1,6 +1,10 @@
 package provider
 
-import "github.com/oidckit/oidckit"
+import (
+	"context"
+
+	"github.com/oidckit/oidckit"
+)
 
 // AccountPage serves, at Paths.Account, the page on which people see what they
 // have allowed which client, withdraw it, and see and end their sessions. Who
@@ -18,3 +22,14 @@ func (*AccountPage) routes(a *assembly) []route {
 }
 
 func (*AccountPage) describe(*resolved, *oidckit.ProviderMetadata) {}
+
+// WithdrawConsent takes from a client what a user has allowed it, as the
+// account page does: the next request asks again. What is not there is no
+// error.
+func (p *Provider) WithdrawConsent(ctx context.Context, subject, clientID string) error {
+	if err := p.interaction.Allowed.Withdraw(ctx, subject, clientID); err != nil {
+		return err
+	}
+	p.cfg.Events.Send(ctx, oidckit.Event{Name: oidckit.EventConsentWithdrawn, Issuer: p.cfg.Issuer, ClientID: clientID, Subject: subject})
+	return nil
+}

@@ -42,8 +42,12 @@ func NewAccounts(store opstore.Users) *Accounts {
 	return &Accounts{store: store, hasher: password.New()}
 }
 
-// maxUsername bounds a name, in bytes.
-const maxUsername = 256
+const (
+	// maxUsername bounds a name, in bytes.
+	maxUsername = 256
+	// maxPassword bounds a password, in bytes: what the login page takes.
+	maxPassword = 1024
+)
 
 // Account is a new user.
 type Account struct {
@@ -103,6 +107,9 @@ func (*Accounts) user(acc Account) (*opstore.User, error) {
 	if !validUsername(u.Username) {
 		errs = append(errs, errors.New("username must have 1 to 256 bytes of text"))
 	}
+	if len(acc.Password) > maxPassword {
+		errs = append(errs, errPasswordLength)
+	}
 	if acc.Password != "" && acc.PasswordHash != "" {
 		errs = append(errs, errors.New("password and password_hash are both set"))
 	}
@@ -156,6 +163,9 @@ func (a *Accounts) Claims(ctx context.Context, subject string) (oidckit.Claims, 
 // CheckPassword implements Users. The answer takes as long for a name that
 // does not exist.
 func (a *Accounts) CheckPassword(ctx context.Context, username, pass string) (oidckit.Authentication, error) {
+	if len(pass) > maxPassword {
+		return oidckit.Authentication{}, oidckit.ErrUnauthenticated
+	}
 	var u *opstore.User
 	name, err := foldUsername(username), oidckit.ErrNotFound
 	if validUsername(name) {
@@ -173,6 +183,9 @@ func (a *Accounts) CheckPassword(ctx context.Context, username, pass string) (oi
 	}
 	if !ok || u.Disabled {
 		return oidckit.Authentication{}, oidckit.ErrUnauthenticated
+	}
+	if password.Outdated(u.PasswordHash) {
+		a.rehash(ctx, u, pass)
 	}
 	// RFC 8176 §2
 	return oidckit.Authentication{Subject: u.Subject, Time: time.Now(), AMR: []string{"pwd"}}, nil

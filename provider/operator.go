@@ -138,21 +138,29 @@ func (p *Provider) ListConsents(ctx context.Context, subject, after string, limi
 	return p.cfg.Stores.Consents.ListConsents(ctx, subject, after, limit)
 }
 
-// disableAttempts bounds how often a change of an account starts over because
+// changeAttempts bounds how often a change of an account starts over because
 // another one came first.
-const disableAttempts = 5
+const changeAttempts = 5
 
-// setDisabled marks an account.
-func (a *Accounts) setDisabled(ctx context.Context, subject string, disabled bool) error {
-	for range disableAttempts {
+// change changes an account, unless fn finds nothing to change.
+func (a *Accounts) change(ctx context.Context, subject string, fn func(*opstore.User) bool) error {
+	for range changeAttempts {
 		u, err := a.store.User(ctx, subject)
-		if err != nil || u.Disabled == disabled {
+		if err != nil || !fn(u) {
 			return err
 		}
-		u.Disabled = disabled
 		if err := a.store.UpdateUser(ctx, u); !errors.Is(err, oidckit.ErrConflict) {
 			return err
 		}
 	}
 	return errors.New("provider: the account is changed by others all the time")
+}
+
+// setDisabled marks an account.
+func (a *Accounts) setDisabled(ctx context.Context, subject string, disabled bool) error {
+	return a.change(ctx, subject, func(u *opstore.User) bool {
+		changed := u.Disabled != disabled
+		u.Disabled = disabled
+		return changed
+	})
 }

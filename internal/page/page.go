@@ -130,6 +130,7 @@ type Account struct {
 type Allowed struct {
 	Client Client
 	Scopes []ScopeLine
+	Claims []string
 	At     time.Time
 	// Withdraw is posted to withdraw it.
 	Withdraw Field

@@ -23,6 +23,18 @@ func (h *Handler) Answers(req *Request, client *opstore.Client, sess *opstore.Se
 	return h.needsLogin(&chosen, client, sess, time.Now()) == ""
 }
 
+// Narrow takes from the request what its person has not allowed: scopes, and
+// the claims asked for one by one that belong to them.
+func (h *Handler) Narrow(req *Request, allowed oidckit.Scope) {
+	shown := h.ClaimsBeyond(req)
+	withheld := func(name string) bool {
+		return !slices.Contains(shown, name) && len(h.UserClaims.Beyond([]string{name}, allowed)) > 0
+	}
+	req.UserinfoClaims = slices.DeleteFunc(slices.Clone(req.UserinfoClaims), withheld)
+	req.IDTokenClaims = slices.DeleteFunc(slices.Clone(req.IDTokenClaims), withheld)
+	req.Scope = allowed
+}
+
 // newGrantID names a new grant, and the consent that it comes of: withdrawing
 // that must reach every token.
 func (h *Handler) newGrantID(ctx context.Context, subject, clientID string) (string, error) {

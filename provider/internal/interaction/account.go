@@ -181,7 +181,7 @@ func (h *Handler) writeAccount(w http.ResponseWriter, r *http.Request, sess *ops
 		return err
 	}
 	for _, c := range consents {
-		entry := page.Allowed{At: c.GrantedAt}
+		entry := page.Allowed{At: c.GrantedAt, Claims: c.Claims}
 		if entry.Client, err = h.allowedClient(ctx, c.ClientID); err != nil {
 			return err
 		}

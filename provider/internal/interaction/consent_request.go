@@ -105,7 +105,7 @@ func (h *Handler) CompleteConsent(w http.ResponseWriter, r *http.Request, id str
 	if req, err = h.take(r.Context(), id, sess); err != nil {
 		return err
 	}
-	req.Scope = narrowed
+	h.Authorize.Narrow(req, narrowed)
 	return h.Authorize.Grant(w, r, req, sess)
 }
 

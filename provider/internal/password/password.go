@@ -88,6 +88,13 @@ func (h *Hasher) Check(ctx context.Context, hash, password string) (bool, error)
 	return subtle.ConstantTimeCompare(got, want) == 1 && hash != "", nil
 }
 
+// Outdated reports whether a hash was made at a lower cost than new ones are:
+// it is to be made anew when the password is next known.
+func Outdated(hash string) bool {
+	p, salt, key, err := parse(hash)
+	return err == nil && (p.memory < current.memory || p.passes < current.passes || len(salt) < saltBytes || len(key) < keyBytes)
+}
+
 // Valid says whether a hash is one that Check can read.
 func Valid(hash string) error {
 	_, _, _, err := parse(hash)

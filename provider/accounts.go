@@ -33,13 +33,27 @@ type Users interface {
 // Accounts are the issuer's own users, in opstore.Users, with argon2id
 // passwords. It is the Users of a provider whose Config names no other.
 type Accounts struct {
-	store  opstore.Users
-	hasher *password.Hasher
+	store     opstore.Users
+	hasher    *password.Hasher
+	allowWeak bool
+}
+
+// AccountsConfig says how accounts are kept.
+type AccountsConfig struct {
+	// Store keeps them. Required.
+	Store opstore.Users
+	// AllowWeakHashes leaves password hashes as they are that cost less than
+	// new ones. Otherwise each is made anew when its password is next typed. It
+	// is for tests, which sign in often.
+	AllowWeakHashes bool
 }
 
 // NewAccounts returns the accounts in a store.
-func NewAccounts(store opstore.Users) *Accounts {
-	return &Accounts{store: store, hasher: password.New()}
+func NewAccounts(store opstore.Users) *Accounts { return NewAccountsWith(AccountsConfig{Store: store}) }
+
+// NewAccountsWith is NewAccounts with all that can be said about them.
+func NewAccountsWith(cfg AccountsConfig) *Accounts {
+	return &Accounts{store: cfg.Store, hasher: password.New(), allowWeak: cfg.AllowWeakHashes}
 }
 
 const (
@@ -184,7 +198,7 @@ func (a *Accounts) CheckPassword(ctx context.Context, username, pass string) (oi
 	if !ok || u.Disabled {
 		return oidckit.Authentication{}, oidckit.ErrUnauthenticated
 	}
-	if password.Outdated(u.PasswordHash) {
+	if !a.allowWeak && password.Outdated(u.PasswordHash) {
 		a.rehash(ctx, u, pass)
 	}
 	// RFC 8176 §2

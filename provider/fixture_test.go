@@ -110,6 +110,9 @@ func newLocalFixture(t *testing.T, configure func(*provider.Config)) *fixture {
 		t.Fatal(err)
 	}
 	w.config = c
+	if c.Users == nil {
+		c.Users = provider.NewAccountsWith(provider.AccountsConfig{Store: c.Stores.Users, AllowWeakHashes: true})
+	}
 	p := newProvider(t, c)
 	w.next = p.LocalTransport(nil)
 	client := &http.Client{Transport: w}

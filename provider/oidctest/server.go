@@ -101,6 +101,10 @@ func (s *Server) newProvider(tb testing.TB, cfg Config) *provider.Provider {
 	if cfg.Configure != nil {
 		cfg.Configure(&pc)
 	}
+	if pc.Users == nil {
+		// The hash of oidctest.Password stays as cheap as it is.
+		pc.Users = provider.NewAccountsWith(provider.AccountsConfig{Store: pc.Stores.Users, AllowWeakHashes: true})
+	}
 	s.config = pc
 	p, err := provider.New(pc)
 	if err != nil {

@@ -55,12 +55,9 @@ func (rp *RelyingParty) checkIDToken(ctx context.Context, tx *transaction, token
 		}
 		return nil, refuse(reason, err)
 	}
-	key, err := rp.keys.Key(ctx, jws.Header.KeyID, jws.Header.Algorithm)
+	err = rp.checkSignature(ctx, jws)
 	if errors.Is(err, jwks.ErrUnavailable) {
 		return nil, upstream(err)
-	}
-	if err == nil {
-		err = jws.Verify(rp.cfg.IDTokenSignedResponseAlg, key)
 	}
 	if err != nil {
 		return nil, refuse("id_token", err)

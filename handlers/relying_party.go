@@ -25,9 +25,6 @@ const answerTimeout = 9 * time.Second
 // more is left to the store.
 const maxRedeeming = 1 << 14
 
-// maxKeySet bounds a JWKS, in bytes.
-const maxKeySet = 512 << 10
-
 // RelyingParty logs people in at one issuer. Its routes are mounted with Mount
 // or by being a handler itself. It is safe for concurrent use; Close ends what
 // it runs in the background.
@@ -81,7 +78,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 		return nil, fmt.Errorf("Config.BaseURL %w", err)
 	}
 	rp.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, HTTPClient: cfg.HTTPClient, Logger: cfg.Logger})
-	if rp.keys, err = jwks.New(jwks.Config{Fetch: rp.fetchKeys, Logger: cfg.Logger}); err != nil {
+	if rp.keys, err = jwks.New(jwks.Config{Fetch: rp.fetchKeys, Scope: keyScope(cfg.Issuer), Logger: cfg.Logger}); err != nil {
 		return nil, err
 	}
 	memory, err := rpstore.NewBoundedMemory(rpstore.MemoryConfig{MaxRecords: maxRedeeming})
@@ -150,26 +147,6 @@ func (rp *RelyingParty) issuer(ctx context.Context) (*oidckit.ProviderMetadata, 
 	return m, nil
 }
 
-func (rp *RelyingParty) fetchKeys(ctx context.Context) ([]byte, error) {
-	m, err := rp.issuer(ctx)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.JWKSURI, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := httpx.Do(rp.http, req, maxKeySet)
-	if err != nil {
-		return nil, err
-	}
-	if resp.Status != http.StatusOK {
-		return nil, fmt.Errorf("handlers: the key set was answered with status %d", resp.Status)
-	}
-	return resp.Body, nil
-}
-
 // route gives a handler what all routes share: methods, headers, a time limit,
 // and a page for whatever goes wrong, a panic included.
 func (rp *RelyingParty) route(name string, serve func(http.ResponseWriter, *http.Request) error, methods ...string) http.Handler {
@@ -190,8 +167,10 @@ func (rp *RelyingParty) route(name string, serve func(http.ResponseWriter, *http
 				if v == http.ErrAbortHandler {
 					panic(v)
 				}
-				rp.fail(w, r, name, &failure{status: http.StatusInternalServerError, reason: "panic",
-					message: "Something went wrong on our side.", cause: fmt.Errorf("panic with a %T", v)})
+				// Not by fail: what reports there may be what has panicked.
+				wire.ReportPanic(r, &rp.cfg.Logger, name, v)
+				noStore(w.Header())
+				rp.show(w, http.StatusInternalServerError, rp.errorPage(name, &failure{message: "Something went wrong on our side."}))
 			}
 		}()
 		if err := serve(w, r); err != nil {

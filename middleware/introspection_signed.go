@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit/internal/jose"
+	"github.com/oidckit/oidckit/internal/jwks"
 	"github.com/oidckit/oidckit/internal/strictjson"
 )
 
@@ -40,11 +41,12 @@ func (v *IntrospectionVerifier) openSigned(ctx context.Context, compact string, 
 	if err := v.checkSigned(&a, asked.Unix()); err != nil {
 		return nil, err
 	}
-	key, err := v.keys.Key(ctx, jws.Header.KeyID, jws.Header.Algorithm)
-	if err != nil {
-		return nil, err
-	}
-	if err := jws.Verify(v.cfg.SignedAnswerAlg, key); err != nil {
+	ref := jwks.Ref{KeyID: jws.Header.KeyID, Algorithm: v.cfg.SignedAnswerAlg, Issuer: v.cfg.Issuer}
+	if _, err := v.keys.verify(ctx, jws, ref); err != nil {
+		if _, refused := errors.AsType[*TokenError](err); refused {
+			// It is the answer that is bad, not the token.
+			return nil, errors.New(err.Error())
+		}
 		return nil, err
 	}
 	return a.answer, nil

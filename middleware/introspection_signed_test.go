@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oidckit/oidckit/internal/jose"
 	"github.com/oidckit/oidckit/middleware"
 )
 
@@ -97,4 +98,57 @@ func TestSignedIntrospectionAnswers(t *testing.T) {
 		})
 		g.wantServed(t, g.get("Bearer "+goodToken))
 	})
+}
+
+// A signed answer without a kid is checked with the key that has taken the
+// place of the last one, and with none that names another issuer.
+func TestSignedAnswersAfterAReplacedKey(t *testing.T) {
+	i := newIntrospector(t)
+	answerOf := func(signer *jose.Signer) {
+		doc := fmt.Sprintf(`{"iss":%q,"aud":%q,"iat":%d,"token_introspection":%s}`, i.URL, apiClientID, time.Now().Unix(), i.active())
+		token, err := signer.Sign("token-introspection+jwt", []byte(doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.play(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", mediaTypeJWT)
+			fmt.Fprint(w, token)
+		})
+	}
+	newSigner := func() *jose.Signer {
+		key, err := jose.GenerateKey("ES256")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := jose.NewSigner("ES256", "", key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	signed := func(c *middleware.IntrospectionConfig) { c.RequireSignedAnswers, c.SignedAnswerAlg = true, "ES256" }
+	first, second, stranger := newSigner(), newSigner(), newSigner()
+
+	i.signer = first
+	answerOf(first)
+	g, _ := newIntrospectedAPI(t, i, signed)
+	g.wantServed(t, g.get("Bearer "+goodToken))
+	i.signer = second
+	answerOf(second)
+	g.wantServed(t, g.get("Bearer after-it"))
+	answerOf(stranger)
+	g.wantUnchecked(t, g.get("Bearer by-a-stranger"), "signature")
+
+	for issuer, served := range map[string]bool{i.URL: true, "https://other.example": false} {
+		g, _ := newIntrospectedAPI(t, i, func(c *middleware.IntrospectionConfig) {
+			signed(c)
+			c.Keys.JWKS = marshal(t, jose.JWK{Issuer: issuer, Algorithm: "ES256", Use: "sig", Key: second.Public()})
+		})
+		answerOf(second)
+		if resp := g.get("Bearer " + goodToken); served {
+			g.wantServed(t, resp)
+		} else {
+			g.wantUnchecked(t, resp, "no key")
+		}
+	}
 }

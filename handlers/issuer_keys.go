@@ -1,0 +1,86 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/oidckit/oidckit/internal/httpx"
+	"github.com/oidckit/oidckit/internal/jose"
+	"github.com/oidckit/oidckit/internal/jwks"
+)
+
+// maxKeySet bounds a JWKS, in bytes.
+const maxKeySet = 512 << 10
+
+func (rp *RelyingParty) fetchKeys(ctx context.Context) ([]byte, error) {
+	m, err := rp.issuer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.JWKSURI, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	resp, err := httpx.Do(rp.http, req, maxKeySet)
+	if err != nil {
+		return nil, err
+	}
+	if resp.Status != http.StatusOK {
+		return nil, fmt.Errorf("handlers: the key set was answered with status %d", resp.Status)
+	}
+	return resp.Body, nil
+}
+
+// checkSignature verifies an ID token with the issuer's keys.
+func (rp *RelyingParty) checkSignature(ctx context.Context, jws *jose.JWS) error {
+	alg := rp.cfg.IDTokenSignedResponseAlg
+	ref := jwks.Ref{KeyID: jws.Header.KeyID, Algorithm: alg, Issuer: rp.cfg.Issuer}
+	key, err := rp.keys.Find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	bad := jws.Verify(alg, key)
+	if bad == nil {
+		return nil
+	}
+	// OpenID Connect Core 1.0 §10.1: without a kid the token cannot say that its
+	// issuer has another key now
+	if key, err = rp.keys.Renew(ctx, ref, key); errors.Is(err, jwks.ErrUnknownKey) {
+		return bad
+	} else if err != nil {
+		return err
+	}
+	return jws.Verify(alg, key)
+}
+
+// keyScope says which keys that name an issuer serve this one: its own, and of
+// a set that the tenants of a provider share those for all of them (RFC 8725
+// §3.8).
+func keyScope(issuer string) jwks.Scope {
+	return func(named string) (scope string, ok bool) { return "", fitsIssuer(named, issuer) }
+}
+
+// fitsIssuer reports whether a key for named serves issuer. One segment of
+// named's path may be a name in braces, which stands for any tenant.
+func fitsIssuer(named, issuer string) bool {
+	const pathBegins = 3 // after the scheme, nothing, and the host
+	segments, own := strings.Split(named, "/"), strings.Split(issuer, "/")
+	if len(segments) != len(own) {
+		return false
+	}
+	open := 0
+	for i, s := range segments {
+		switch {
+		case s == own[i]:
+		case i >= pathBegins && len(s) > len("{}") && s[0] == '{' && s[len(s)-1] == '}' && own[i] != "":
+			open++
+		default:
+			return false
+		}
+	}
+	return open <= 1
+}

@@ -167,10 +167,8 @@ func (rp *RelyingParty) route(name string, serve func(http.ResponseWriter, *http
 				if v == http.ErrAbortHandler {
 					panic(v)
 				}
-				// Not by fail: what reports there may be what has panicked.
-				wire.ReportPanic(r, &rp.cfg.Logger, name, v)
-				noStore(w.Header())
-				rp.show(w, http.StatusInternalServerError, rp.errorPage(name, &failure{message: "Something went wrong on our side."}))
+				rp.fail(w, r, name, &failure{status: http.StatusInternalServerError, reason: "panic",
+					message: "Something went wrong on our side.", cause: fmt.Errorf("panic with a %T", v)})
 			}
 		}()
 		if err := serve(w, r); err != nil {

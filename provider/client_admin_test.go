@@ -68,7 +68,7 @@ func (o *operator) ask(method, path, body string, headers ...string) registered 
 
 func (o *operator) create(metadata map[string]any, headers ...string) registered {
 	o.t.Helper()
-	r := o.ask(http.MethodPost, adminPath, toJSON(o.t, metadata), headers...)
+	r := o.ask(http.MethodPost, adminPath, jsonText(o.t, metadata), headers...)
 	if r.status != http.StatusCreated {
 		o.t.Fatalf("%d %v", r.status, r.doc)
 	}
@@ -93,7 +93,7 @@ func TestClientAdminLife(t *testing.T) {
 		t.Errorf("%d %v", got.status, got.doc)
 	}
 	got.doc["client_name"] = "Bigger shop"
-	next := o.ask(http.MethodPut, adminPath+"/"+id, toJSON(t, got.doc), "If-Match", got.header.Get("ETag"))
+	next := o.ask(http.MethodPut, adminPath+"/"+id, jsonText(t, got.doc), "If-Match", got.header.Get("ETag"))
 	if next.status != http.StatusOK || next.header.Get("ETag") != `"2"` || next.text("client_name") != "Bigger shop" || next.text("client_secret") != "" {
 		t.Errorf("%d %v", next.status, next.doc)
 	}
@@ -122,7 +122,7 @@ func TestClientAdminLife(t *testing.T) {
 func TestClientAdminRefusals(t *testing.T) {
 	o := newOperator(t)
 	c := o.create(appMetadata("client_id", "shop"))
-	bad := o.ask(http.MethodPost, adminPath, toJSON(t, appMetadata(
+	bad := o.ask(http.MethodPost, adminPath, jsonText(t, appMetadata(
 		"client_id", "a/b", "redirect_uris", []string{"http://a.example"}, "subject_type", "pairwise", "logo_uri", "javascript:x")))
 	fields := fmt.Sprint(bad.doc["fields"])
 	if bad.status != http.StatusBadRequest || bad.Error != "invalid_client_metadata" {
@@ -133,7 +133,7 @@ func TestClientAdminRefusals(t *testing.T) {
 			t.Errorf("%s is not told: %s", field, fields)
 		}
 	}
-	good := toJSON(t, appMetadata())
+	good := jsonText(t, appMetadata())
 	item := adminPath + "/shop"
 	for name, row := range map[string]struct {
 		method, path, body string
@@ -146,10 +146,10 @@ func TestClientAdminRefusals(t *testing.T) {
 		"an unknown field":          {"POST", adminPath, `{"redirect_uri":["https://a.example"]}`, nil, 400},
 		"a wrong type":              {"POST", adminPath, `{"redirect_uris":"https://a.example"}`, nil, 400},
 		"too large":                 {"POST", adminPath, `{"client_name":"` + strings.Repeat("x", 300<<10) + `"}`, nil, 413},
-		"a taken client_id":         {"POST", adminPath, toJSON(t, appMetadata("client_id", "shop")), nil, 409},
-		"a configured client_id":    {"POST", adminPath, toJSON(t, appMetadata("client_id", "web")), nil, 409},
+		"a taken client_id":         {"POST", adminPath, jsonText(t, appMetadata("client_id", "shop")), nil, 409},
+		"a configured client_id":    {"POST", adminPath, jsonText(t, appMetadata("client_id", "web")), nil, 409},
 		"a query":                   {"POST", adminPath + "?x=y", good, nil, 400},
-		"a secret of a public one":  {"POST", adminPath, toJSON(t, appMetadata("client_secret", "x", "token_endpoint_auth_method", "none")), nil, 400},
+		"a secret of a public one":  {"POST", adminPath, jsonText(t, appMetadata("client_secret", "x", "token_endpoint_auth_method", "none")), nil, 400},
 		"a configured client":       {"GET", adminPath + "/web", "", nil, 404},
 		"below a client":            {"GET", item + "/x", "", nil, 404},
 		"an empty client_id":        {"GET", adminPath + "/", "", nil, 404},
@@ -157,7 +157,7 @@ func TestClientAdminRefusals(t *testing.T) {
 		"PUT without If-Match":      {"PUT", item, good, nil, 428},
 		"PUT of an old version":     {"PUT", item, good, []string{"If-Match", `"0"`}, 412},
 		"PUT of a weak version":     {"PUT", item, good, []string{"If-Match", `W/"1"`}, 412},
-		"PUT of another client_id":  {"PUT", item, toJSON(t, appMetadata("client_id", "x")), []string{"If-Match", `"1"`}, 400},
+		"PUT of another client_id":  {"PUT", item, jsonText(t, appMetadata("client_id", "x")), []string{"If-Match", `"1"`}, 400},
 		"PUT of nothing there":      {"PUT", adminPath + "/x", good, []string{"If-Match", "*"}, 404},
 		"DELETE without If-Match":   {"DELETE", item, "", nil, 428},
 		"DELETE of an old version":  {"DELETE", item, "", []string{"If-Match", `"7"`}, 412},
@@ -224,7 +224,7 @@ func TestClientAdminRetries(t *testing.T) {
 	if r := o.redeemAs(again, refreshForm("x")); r.Error != "invalid_grant" {
 		t.Errorf("the secret that came again: %+v", r)
 	}
-	if r := o.ask(http.MethodPost, adminPath, toJSON(t, appMetadata("client_name", "Another")), "Idempotency-Key", "order-4711"); r.status != http.StatusConflict {
+	if r := o.ask(http.MethodPost, adminPath, jsonText(t, appMetadata("client_name", "Another")), "Idempotency-Key", "order-4711"); r.status != http.StatusConflict {
 		t.Errorf("another request with the key: %d %v", r.status, r.doc)
 	}
 	for name, headers := range map[string][]string{"another key": {"Idempotency-Key", "order-4712"}, "another operator": {"Idempotency-Key", "order-4711", "X-Operator", "eve"}, "no key": nil} {
@@ -233,16 +233,16 @@ func TestClientAdminRetries(t *testing.T) {
 		}
 	}
 	item := adminPath + "/" + first.text("client_id")
-	change := toJSON(t, appMetadata("client_name", "Bigger shop"))
+	change := jsonText(t, appMetadata("client_name", "Bigger shop"))
 	for range 2 {
 		if r := o.ask(http.MethodPut, item, change, "If-Match", `"1"`); r.status != http.StatusOK || r.header.Get("ETag") != `"2"` {
 			t.Errorf("%d %v", r.status, r.doc)
 		}
 	}
-	if r := o.ask(http.MethodPut, item, toJSON(t, appMetadata("client_name", "Smaller")), "If-Match", `"1"`); r.status != http.StatusPreconditionFailed {
+	if r := o.ask(http.MethodPut, item, jsonText(t, appMetadata("client_name", "Smaller")), "If-Match", `"1"`); r.status != http.StatusPreconditionFailed {
 		t.Errorf("another change of the old version: %d", r.status)
 	}
-	if r := o.ask(http.MethodPost, adminPath, toJSON(t, appMetadata("client_name", "Shop")), "Idempotency-Key", "order-4711"); r.status != http.StatusConflict {
+	if r := o.ask(http.MethodPost, adminPath, jsonText(t, appMetadata("client_name", "Shop")), "Idempotency-Key", "order-4711"); r.status != http.StatusConflict {
 		t.Errorf("a creation after a change: %d", r.status)
 	}
 }
@@ -256,7 +256,7 @@ func TestClientAdminRace(t *testing.T) {
 	answers := make([]registered, racers)
 	for i := range racers {
 		wg.Go(func() {
-			answers[i] = o.ask(http.MethodPut, adminPath+"/"+c.text("client_id"), toJSON(t, appMetadata("client_name", fmt.Sprint(i))), "If-Match", `"1"`)
+			answers[i] = o.ask(http.MethodPut, adminPath+"/"+c.text("client_id"), jsonText(t, appMetadata("client_name", fmt.Sprint(i))), "If-Match", `"1"`)
 		})
 	}
 	wg.Wait()

@@ -106,7 +106,7 @@ func TestPairwiseHints(t *testing.T) {
 		t.Errorf("its own hint: %v", q)
 	}
 	for sub, want := range map[string]string{id: "", oidctest.Subject: "login_required", "somebody": "login_required"} {
-		asked := toJSON(t, map[string]any{"id_token": map[string]any{"sub": map[string]any{"value": sub}}})
+		asked := jsonText(t, map[string]any{"id_token": map[string]any{"sub": map[string]any{"value": sub}}})
 		if q := f.authorize("prompt", "none", "claims", asked); q.Get("error") != want {
 			t.Errorf("claims sub %s: %v", sub, q)
 		}
@@ -172,7 +172,7 @@ func TestSectorIdentifierURI(t *testing.T) {
 		c.Outbound = provider.Outbound{AllowLoopback: true, RootCAs: pool(s)}
 	})
 	try := func(uri string, redirects ...string) registered {
-		return f.manage(http.MethodPost, "", "", toJSON(t, appMetadata("subject_type", "pairwise", "sector_identifier_uri", uri, "redirect_uris", redirects)))
+		return f.manage(http.MethodPost, "", "", jsonText(t, appMetadata("subject_type", "pairwise", "sector_identifier_uri", uri, "redirect_uris", redirects)))
 	}
 	if r := try(s.URL+"/", hosts...); r.status != http.StatusCreated || r.text("sector_identifier_uri") != s.URL+"/" {
 		t.Errorf("%d %v", r.status, r.doc)
@@ -184,7 +184,7 @@ func TestSectorIdentifierURI(t *testing.T) {
 		"a megabyte":                        try(s.URL+"/huge", hosts...),
 		"an object":                         try(s.URL+"/object", hosts...),
 		"nobody there":                      try("https://127.0.0.1:1/", hosts...),
-		"several hosts without":             f.manage(http.MethodPost, "", "", toJSON(t, appMetadata("subject_type", "pairwise", "redirect_uris", hosts))),
+		"several hosts without":             f.manage(http.MethodPost, "", "", jsonText(t, appMetadata("subject_type", "pairwise", "redirect_uris", hosts))),
 	} {
 		if r.status != http.StatusBadRequest || r.Error != "invalid_client_metadata" {
 			t.Errorf("%s: %d %v", name, r.status, r.doc)

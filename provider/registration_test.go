@@ -72,14 +72,14 @@ func (f *fixture) manage(method, address, bearer, body string) registered {
 // register registers metadata, which must work.
 func (f *fixture) register(metadata map[string]any) registered {
 	f.t.Helper()
-	r := f.manage(http.MethodPost, "", "", toJSON(f.t, metadata))
+	r := f.manage(http.MethodPost, "", "", jsonText(f.t, metadata))
 	if r.status != http.StatusCreated {
 		f.t.Fatalf("registration: %d %v", r.status, r.doc)
 	}
 	return r
 }
 
-func toJSON(t testing.TB, v any) string {
+func jsonText(t testing.TB, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -144,7 +144,7 @@ func TestRegistrationLife(t *testing.T) {
 		read.text("client_name") != "Shop" || read.text("registration_client_uri") != address {
 		t.Errorf("%d %v", read.status, read.doc)
 	}
-	changed := f.manage(http.MethodPut, address, token, toJSON(t, appMetadata("client_id", id, "client_secret", c.text("client_secret"), "client_uri", "https://app.example")))
+	changed := f.manage(http.MethodPut, address, token, jsonText(t, appMetadata("client_id", id, "client_secret", c.text("client_secret"), "client_uri", "https://app.example")))
 	if changed.status != http.StatusOK || changed.text("client_name") != "" || changed.text("client_uri") != "https://app.example" || changed.text("client_secret") != "" {
 		t.Errorf("%d %v", changed.status, changed.doc)
 	}
@@ -258,7 +258,7 @@ func TestRegistrationRefusals(t *testing.T) {
 		"ATK-214 policy_uri of 1 MB":   {appMetadata("policy_uri", "https://a.example/"+strings.Repeat("x", 1<<20)), 413, "invalid_request"},
 		"a null where something stood": {map[string]any{"redirect_uris": nil}, 400, "invalid_redirect_uri"},
 	} {
-		r := f.manage(http.MethodPost, "", "", toJSON(t, row.metadata))
+		r := f.manage(http.MethodPost, "", "", jsonText(t, row.metadata))
 		if r.status != row.status || r.Error != row.code || r.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %v", name, r.status, r.doc)
 		}
@@ -299,7 +299,7 @@ func TestInitialAccessTokens(t *testing.T) {
 			},
 		}
 	})
-	body := toJSON(t, appMetadata())
+	body := jsonText(t, appMetadata())
 	for token, status := range map[string]int{
 		"": 401, "wrong-initial-token": 401, "first-initial-token": 201, "second-initial-token": 201, "issued-initial-token": 201, "unlucky-initial-token": 503,
 	} {
@@ -331,7 +331,7 @@ func TestRegistrationManagement(t *testing.T) {
 		"a token with a comma": {address, token + ",x"},
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
-			if r := f.manage(method, row.address, row.bearer, toJSON(t, appMetadata("client_id", id))); r.status != http.StatusUnauthorized || r.Error != "invalid_token" {
+			if r := f.manage(method, row.address, row.bearer, jsonText(t, appMetadata("client_id", id))); r.status != http.StatusUnauthorized || r.Error != "invalid_token" {
 				t.Errorf("%s %s: %d %v", method, name, r.status, r.doc)
 			}
 		}
@@ -350,11 +350,11 @@ func TestRegistrationManagement(t *testing.T) {
 		"with a bad redirect URI":         {appMetadata("client_id", id, "redirect_uris", []string{"http://a.example"}), "invalid_redirect_uri"},
 		"with a grant that is not its to": {appMetadata("client_id", id, "grant_types", []string{"authorization_code", "client_credentials"}), "invalid_client_metadata"},
 	} {
-		if r := f.manage(http.MethodPut, address, token, toJSON(t, row.metadata)); r.status != http.StatusBadRequest || r.Error != row.code {
+		if r := f.manage(http.MethodPut, address, token, jsonText(t, row.metadata)); r.status != http.StatusBadRequest || r.Error != row.code {
 			t.Errorf("%s: %d %v", name, r.status, r.doc)
 		}
 	}
-	if r := f.manage(http.MethodPost, address, token, toJSON(t, appMetadata())); r.status != http.StatusMethodNotAllowed {
+	if r := f.manage(http.MethodPost, address, token, jsonText(t, appMetadata())); r.status != http.StatusMethodNotAllowed {
 		t.Errorf("POST to a client's address: %d", r.status)
 	}
 	if r := f.manage(http.MethodGet, address, token, ""); r.status != http.StatusOK {
@@ -362,11 +362,11 @@ func TestRegistrationManagement(t *testing.T) {
 	}
 	t.Run("a client that turns public loses its secret, and back gets another", func(t *testing.T) {
 		f := f.sub(t)
-		r := f.manage(http.MethodPut, address, token, toJSON(t, appMetadata("client_id", id, "token_endpoint_auth_method", "none")))
+		r := f.manage(http.MethodPut, address, token, jsonText(t, appMetadata("client_id", id, "token_endpoint_auth_method", "none")))
 		if _, has := r.doc["client_secret_expires_at"]; r.status != http.StatusOK || has {
 			t.Errorf("%d %v", r.status, r.doc)
 		}
-		r = f.manage(http.MethodPut, address, token, toJSON(t, appMetadata("client_id", id)))
+		r = f.manage(http.MethodPut, address, token, jsonText(t, appMetadata("client_id", id)))
 		if r.status != http.StatusOK || r.text("client_secret") == "" || r.text("client_secret") == c.text("client_secret") {
 			t.Errorf("%d %v", r.status, r.doc)
 		}
@@ -408,12 +408,12 @@ func TestRegistrationPolicy(t *testing.T) {
 	}
 	// What it was given it may keep.
 	kept := f.manage(http.MethodPut, robot.text("registration_client_uri"), robot.text("registration_access_token"),
-		toJSON(t, appMetadata("client_id", robot.text("client_id"), "scope", robot.text("scope"), "grant_types", robot.doc["grant_types"])))
+		jsonText(t, appMetadata("client_id", robot.text("client_id"), "scope", robot.text("scope"), "grant_types", robot.doc["grant_types"])))
 	if kept.status != http.StatusOK || kept.text("scope") != robot.text("scope") {
 		t.Errorf("%d %v", kept.status, kept.doc)
 	}
 	for name, want := range map[string]int{"evil": 403, "unlucky": 503, "mistaken": 400} {
-		if r := f.manage(http.MethodPost, "", "", toJSON(t, appMetadata("client_name", name))); r.status != want || strings.Contains(fmt.Sprint(r.doc), "private") {
+		if r := f.manage(http.MethodPost, "", "", jsonText(t, appMetadata("client_name", name))); r.status != want || strings.Contains(fmt.Sprint(r.doc), "private") {
 			t.Errorf("%s: %d %v", name, r.status, r.doc)
 		}
 	}
@@ -429,7 +429,7 @@ func TestRegistrationLimits(t *testing.T) {
 		t.Errorf("client_secret_expires_at %v", ends)
 	}
 	f.register(appMetadata())
-	if r := f.manage(http.MethodPost, "", "", toJSON(t, appMetadata())); r.status != http.StatusServiceUnavailable || r.Error != "temporarily_unavailable" {
+	if r := f.manage(http.MethodPost, "", "", jsonText(t, appMetadata())); r.status != http.StatusServiceUnavailable || r.Error != "temporarily_unavailable" {
 		t.Errorf("%d %v", r.status, r.doc)
 	}
 	id, address, token := c.text("client_id"), c.text("registration_client_uri"), c.text("registration_access_token")
@@ -444,7 +444,7 @@ func TestRegistrationLimits(t *testing.T) {
 	if r := f.redeemAs(c, refreshForm("x")); r.Error != "invalid_client" {
 		t.Errorf("an expired secret: %+v", r)
 	}
-	next := f.manage(http.MethodPut, address, token, toJSON(t, appMetadata("client_id", id)))
+	next := f.manage(http.MethodPut, address, token, jsonText(t, appMetadata("client_id", id)))
 	if next.status != http.StatusOK || next.text("client_secret") == "" {
 		t.Errorf("%d %v", next.status, next.doc)
 	}

@@ -109,6 +109,10 @@ func (m *memoryRegistrations) ListRegistrations(ctx context.Context, offset, lim
 	}
 	var all []*Registration
 	m.mu.RLock()
+	if total := m.rows.Len(); limit <= 0 {
+		m.mu.RUnlock()
+		return nil, total, nil
+	}
 	m.rows.Live(memtable.Now(), func(row *memtable.Row[string, *Registration]) bool {
 		all = append(all, row.Value)
 		return true
@@ -119,7 +123,7 @@ func (m *memoryRegistrations) ListRegistrations(ctx context.Context, offset, lim
 	})
 	total := len(all)
 	first := min(max(offset, 0), total)
-	all = all[first:min(first+max(limit, 0), total)]
+	all = all[first:min(first+limit, total)]
 	page := make([]Registration, len(all))
 	for i, r := range all {
 		page[i] = *cloneRegistration(r)

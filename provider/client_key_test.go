@@ -40,7 +40,7 @@ func (k clientKey) sign(t testing.TB, typ string, claims map[string]any) string 
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := s.Sign(typ, toJSON(t, claims))
+	token, err := s.Sign(typ, jsonBytes(t, claims))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func keySet(t testing.TB, keys ...clientKey) []byte {
 	return set
 }
 
-func toJSON(t testing.TB, v any) []byte {
+func jsonBytes(t testing.TB, v any) []byte {
 	t.Helper()
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -74,7 +74,7 @@ func toJSON(t testing.TB, v any) []byte {
 func signHS256(t testing.TB, secret string, claims map[string]any) string {
 	t.Helper()
 	encode := base64.RawURLEncoding.EncodeToString
-	text := encode([]byte(`{"alg":"HS256"}`)) + "." + encode(toJSON(t, claims))
+	text := encode([]byte(`{"alg":"HS256"}`)) + "." + encode(jsonBytes(t, claims))
 	m := hmac.New(sha256.New, []byte(secret))
 	m.Write([]byte(text))
 	return text + "." + encode(m.Sum(nil))
@@ -83,7 +83,7 @@ func signHS256(t testing.TB, secret string, claims map[string]any) string {
 func unsigned(t testing.TB, claims map[string]any) string {
 	t.Helper()
 	encode := base64.RawURLEncoding.EncodeToString
-	return encode([]byte(`{"alg":"none"}`)) + "." + encode(toJSON(t, claims)) + "."
+	return encode([]byte(`{"alg":"none"}`)) + "." + encode(jsonBytes(t, claims)) + "."
 }
 
 // with is a set of claims with changes; nil removes one.

@@ -150,6 +150,7 @@ func TestConsentToClaims(t *testing.T) {
 		{"openid", `{"id_token":{"phone_number":null}}`, "consent_required"},
 		{"openid profile", "", "consent_required"},
 		{"openid", `{"id_token":{"secret":null}}`, ""},
+		{"email", `{"userinfo":{"phone_number":null}}`, ""},
 	} {
 		if got := none("scope", row.scope, "claims", row.claims); got != row.want {
 			t.Errorf("%s, %s: %q", row.scope, row.claims, got)

@@ -135,6 +135,22 @@ func TestATK187ResponseModes(t *testing.T) {
 			})
 		}
 	}
+	t.Run("OpenID Connect Core 1.0 §11: no code, no offline_access", func(t *testing.T) {
+		for _, responseType := range allResponseTypes {
+			a := f.browse(http.MethodGet, "/authorize?"+request("response_type", responseType, "scope", "openid offline_access").Encode(), nil)
+			if got, _ := a.sent(t); got.Has("access_token") && (got.Get("scope") == "openid") != (responseType == "id_token token") {
+				t.Errorf("%s: scope %q", responseType, got.Get("scope"))
+			}
+		}
+	})
+	t.Run("OpenID Connect Core 1.0 §3.1.2.1: no openid, no ID token", func(t *testing.T) {
+		for _, responseType := range allResponseTypes {
+			a := f.browse(http.MethodGet, "/authorize?"+request("response_type", responseType, "scope", "email").Encode(), nil)
+			if got, _ := a.sent(t); (got.Get("error") == "invalid_request") != strings.Contains(responseType, "id_token") || got.Has("id_token") {
+				t.Errorf("%s: %v", responseType, got)
+			}
+		}
+	})
 	t.Run("an app that no form reaches", func(t *testing.T) {
 		const app = "com.example.app:/cb"
 		a := f.browse(http.MethodGet, "/authorize?"+request("client_id", "native", "redirect_uri", app, "response_mode", "form_post").Encode(), nil)

@@ -1,14 +1,11 @@
 package authorize
 
 import (
-	"context"
-	"errors"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/oidckit/oidckit"
-	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/provider/opstore"
 )
 
@@ -33,19 +30,6 @@ func (h *Handler) Narrow(req *Request, allowed oidckit.Scope) {
 	req.UserinfoClaims = slices.DeleteFunc(slices.Clone(req.UserinfoClaims), withheld)
 	req.IDTokenClaims = slices.DeleteFunc(slices.Clone(req.IDTokenClaims), withheld)
 	req.Scope = allowed
-}
-
-// newGrantID names a new grant, and the consent that it comes of: withdrawing
-// that must reach every token.
-func (h *Handler) newGrantID(ctx context.Context, subject, clientID string) (string, error) {
-	consent, err := h.Consents.Consent(ctx, subject, clientID)
-	if errors.Is(err, oidckit.ErrNotFound) {
-		return secret.ID(), nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return opstore.GrantOfConsent(consent.ID, secret.ID()), nil
 }
 
 // LoginAddress is where people sign in for a sealed request.

@@ -26,27 +26,28 @@ func (h *Handler) ClaimsBeyond(req *Request) []string {
 	return h.UserClaims.Beyond(slices.Concat(req.UserinfoClaims, req.IDTokenClaims), req.Scope)
 }
 
-func (h *Handler) needsConsent(ctx context.Context, req *Request, client *opstore.Client, sess *opstore.Session) (bool, error) {
-	switch {
+// needsConsent reports whether the person must be asked; where not, it returns
+// what they have allowed before, nil where a trusted client needs nothing.
+func (h *Handler) needsConsent(ctx context.Context, req *Request, client *opstore.Client, sess *opstore.Session) (bool, *opstore.Consent, error) {
 	// OpenID Connect Core 1.0 §3.1.2.1: consent SHOULD be asked for
-	case req.prompts(oidckit.PromptConsent):
-		return true, nil
-	case slices.Contains(h.TrustedClients, req.ClientID):
-		return false, nil
+	if req.prompts(oidckit.PromptConsent) {
+		return true, nil, nil
+	}
+	trusted := slices.Contains(h.TrustedClients, req.ClientID)
 	// RFC 8252 §8.6: anybody can pose as a native app without credentials
-	case client.Public() && client.Metadata.ApplicationType == "native":
-		return true, nil
+	if !trusted && client.Public() && client.Metadata.ApplicationType == "native" {
+		return true, nil, nil
 	}
 	consent, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
 	if errors.Is(err, oidckit.ErrNotFound) || err == nil && !client.Follows(consent.GrantedAt) {
-		return true, nil
+		return !trusted, nil, nil
 	}
-	if err != nil {
-		return false, err
+	if err != nil || trusted {
+		return false, consent, err
 	}
 	covered := consent.Scope.HasAll(req.Scope) && within(req.Resource, consent.Resource) &&
 		within(h.UserClaims.Beyond(h.ClaimsBeyond(req), consent.Scope), consent.Claims)
-	return !covered, nil
+	return !covered, consent, nil
 }
 
 // within reports whether all of list is in whole.
@@ -80,17 +81,25 @@ func Waiting(i *opstore.Interaction) (*Request, error) { return decodeRequest(i.
 // Grant ends a request whose person has consented: the consent is remembered
 // and the answer sent.
 func (h *Handler) Grant(w http.ResponseWriter, r *http.Request, req *Request, sess *opstore.Session) error {
-	if err := h.remember(r.Context(), req, sess); err != nil {
+	client, err := h.Clients.Client(r.Context(), req.ClientID)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return ErrRequestExpired
+	}
+	if err != nil {
+		return err
+	}
+	consent, err := h.remember(r.Context(), req, client, sess)
+	if err != nil {
 		return err
 	}
 	h.Events.Send(r.Context(), oidckit.Event{
 		Name: oidckit.EventConsentGranted, Issuer: h.Issuer, ClientID: req.ClientID, Subject: sess.Subject, SessionID: sess.ID,
 	})
-	return h.fail(w, h.grant(w, r, req, sess))
+	return h.fail(w, h.grant(w, r, req, client, sess, consent))
 }
 
 // remember adds what was allowed now to what was allowed before.
-func (h *Handler) remember(ctx context.Context, req *Request, sess *opstore.Session) error {
+func (h *Handler) remember(ctx context.Context, req *Request, client *opstore.Client, sess *opstore.Session) (*opstore.Consent, error) {
 	now := time.Now()
 	next := &opstore.Consent{
 		ID: secret.ID(), Subject: sess.Subject, ClientID: req.ClientID, Scope: slices.Clone(req.Scope), Resource: slices.Clone(req.Resource),
@@ -98,15 +107,15 @@ func (h *Handler) remember(ctx context.Context, req *Request, sess *opstore.Sess
 	}
 	before, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
 	switch {
-	case err == nil:
+	case err == nil && client.Follows(before.GrantedAt):
 		next.ID = before.ID
 		next.Scope = append(next.Scope, before.Scope.Without(next.Scope...)...)
 		next.Resource = union(next.Resource, before.Resource)
 		next.Claims = union(next.Claims, before.Claims)
-	case !errors.Is(err, oidckit.ErrNotFound):
-		return err
+	case err != nil && !errors.Is(err, oidckit.ErrNotFound):
+		return nil, err
 	}
-	return h.Consents.PutConsent(ctx, next)
+	return next, h.Consents.PutConsent(ctx, next)
 }
 
 // union adds to list what it lacks of more.

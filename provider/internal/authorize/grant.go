@@ -14,8 +14,10 @@ import (
 	"github.com/oidckit/oidckit/provider/opstore"
 )
 
-// grant makes what the request asks for and sends it to the client.
-func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, sess *opstore.Session) error {
+// grant makes what the request asks for and sends it to the client. It is named
+// after the consent that it comes of, where there is one: withdrawing that must
+// reach every token.
+func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, client *opstore.Client, sess *opstore.Session, consent *opstore.Consent) error {
 	ctx := r.Context()
 	req.within(sess)
 	err := h.Sessions.Reached(ctx, sess, req.ClientID)
@@ -25,9 +27,9 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, se
 	if err != nil {
 		return err
 	}
-	grantID, err := h.newGrantID(ctx, sess.Subject, req.ClientID)
-	if err != nil {
-		return err
+	grantID := secret.ID()
+	if consent != nil {
+		grantID = opstore.GrantOfConsent(consent.ID, grantID)
 	}
 	auth := &opstore.Authorization{
 		GrantID:        grantID,
@@ -51,7 +53,7 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, se
 	}
 	// Tokens come first: a code is stored when nothing else can fail.
 	if req.ResponseType.FrontChannelTokens() {
-		if a, err = h.addTokens(ctx, a, req, auth, code); err != nil {
+		if a, err = h.addTokens(ctx, a, req, tokens.Grantee{Client: client, Authorization: auth}, code); err != nil {
 			return err
 		}
 	}
@@ -78,15 +80,8 @@ func (h *Handler) createCode(ctx context.Context, code string, req *Request, aut
 
 // addTokens adds what the implicit and hybrid flows bring right away (OpenID
 // Connect Core 1.0 §3.2.2.5, §3.3.2.5).
-func (h *Handler) addTokens(ctx context.Context, a answer, req *Request, auth *opstore.Authorization, code string) (answer, error) {
-	client, err := h.Clients.Client(ctx, req.ClientID)
-	if errors.Is(err, oidckit.ErrNotFound) {
-		return nil, ErrRequestExpired
-	}
-	if err != nil {
-		return nil, err
-	}
-	g, beside := tokens.Grantee{Client: client, Authorization: auth}, tokens.Beside{Code: code, Scope: req.Scope}
+func (h *Handler) addTokens(ctx context.Context, a answer, req *Request, g tokens.Grantee, code string) (answer, error) {
+	beside := tokens.Beside{Code: code, Scope: req.Scope}
 	if req.ResponseType.Has(responsetype.Token) {
 		access, err := h.Tokens.AccessToken(ctx, g, h.Scopes.Target(req.Scope, req.Resource))
 		if err != nil {
@@ -110,7 +105,7 @@ func (h *Handler) addTokens(ctx context.Context, a answer, req *Request, auth *o
 	}
 	h.Events.Send(ctx, oidckit.Event{
 		Name: oidckit.EventTokenIssued, Issuer: h.Issuer, ClientID: req.ClientID,
-		Subject: auth.Subject, SessionID: auth.SessionID, GrantType: oidckit.GrantTypeImplicit,
+		Subject: g.Authorization.Subject, SessionID: g.Authorization.SessionID, GrantType: oidckit.GrantTypeImplicit,
 	})
 	return a, nil
 }

@@ -172,12 +172,12 @@ func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request,
 		// OpenID Connect Core 1.0 §5.5.1.1: a failed authentication
 		return h.fail(w, refuse(req, oidckit.UnmetAuthenticationRequirements, "the user has signed in with another acr"))
 	}
-	needed, err := h.needsConsent(r.Context(), req, client, sess)
+	needed, consent, err := h.needsConsent(r.Context(), req, client, sess)
 	if err != nil {
 		return err
 	}
 	if !needed {
-		return h.fail(w, h.grant(w, r, req, sess))
+		return h.fail(w, h.grant(w, r, req, client, sess, consent))
 	}
 	if req.prompts(oidckit.PromptNone) {
 		return h.fail(w, refuse(req, oidckit.ConsentRequired, "the user must consent"))

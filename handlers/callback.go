@@ -130,8 +130,24 @@ func (rp *RelyingParty) redeem(ctx context.Context, m *oidckit.ProviderMetadata,
 	if err := rp.startSession(ctx, identity, tokens); err != nil {
 		return err
 	}
+	told := false
+	defer func() {
+		// A sink that panics has perhaps not heard of it: nobody stays signed in.
+		if !told {
+			rp.undoLogin(ctx)
+		}
+	}()
 	rp.event(ctx, oidckit.Event{Name: oidckit.EventLoginSucceeded, Subject: identity.Subject, SessionID: identity.SessionID})
+	told = true
 	return nil
+}
+
+// undoLogin ends the session that this request has begun.
+func (rp *RelyingParty) undoLogin(ctx context.Context) {
+	handle := rp.sessions.GetString(ctx, rp.handleKey)
+	if err := errors.Join(rp.endSession(ctx, oidckit.HashToken(handle)), rp.forgetHandle(ctx)); err != nil {
+		rp.cfg.Logger.Error().Err(err).Msg("a session that nobody has a cookie for could not be ended")
+	}
 }
 
 // parseAuthorizationResponse reads the query strictly: what was sent twice

@@ -15,6 +15,7 @@ import (
 	"github.com/oidckit/oidckit/internal/httpx"
 	"github.com/oidckit/oidckit/internal/jwks"
 	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/wire"
 )
 
 // answerTimeout bounds everything that a route asks of others, so that a
@@ -167,8 +168,10 @@ func (rp *RelyingParty) route(name string, serve func(http.ResponseWriter, *http
 				if v == http.ErrAbortHandler {
 					panic(v)
 				}
-				rp.fail(w, r, name, &failure{status: http.StatusInternalServerError, reason: "panic",
-					message: "Something went wrong on our side.", cause: fmt.Errorf("panic with a %T", v)})
+				// Not by fail: what reports there may be what has panicked.
+				wire.ReportPanic(r, &rp.cfg.Logger, name, v)
+				noStore(w.Header())
+				rp.show(w, http.StatusInternalServerError, rp.errorPage(name, &failure{message: "Something went wrong on our side."}))
 			}
 		}()
 		if err := serve(w, r); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,11 +44,7 @@ func Endpoint(fn HandlerFunc, o Options) http.Handler {
 	allow := strings.Join(o.Methods, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["X-Content-Type-Options"] = nosniff
-		defer func() {
-			if v := recover(); v != nil {
-				o.recovered(w, r, v)
-			}
-		}()
+		defer o.recovered(w, r)
 		if !slices.Contains(o.Methods, r.Method) {
 			w.Header().Set("Allow", allow)
 			// RFC 9110 §15.5.6
@@ -72,11 +67,15 @@ func Endpoint(fn HandlerFunc, o Options) http.Handler {
 
 var nosniff = []string{"nosniff"}
 
-func (o Options) recovered(w http.ResponseWriter, r *http.Request, v any) {
+func (o *Options) recovered(w http.ResponseWriter, r *http.Request) {
+	v := recover()
+	if v == nil {
+		return
+	}
 	if v == http.ErrAbortHandler {
 		panic(v)
 	}
-	o.Logger.Error().Str("endpoint", o.Name).Str("panic", fmt.Sprintf("%T", v)).Msg("handler panicked")
+	ReportPanic(r, &o.Logger, o.Name, v)
 	o.WriteError(w, r, oidckit.NewError(oidckit.ServerError, "internal error"))
 }
 

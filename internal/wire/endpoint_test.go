@@ -2,9 +2,12 @@ package wire_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -96,4 +99,24 @@ func TestEndpointMethodsAndPanics(t *testing.T) {
 		}
 	}()
 	ask(http.MethodGet, "/abort")
+}
+
+// FLT-55: the logger may be what panics: the answer is a 500, and net/http's
+// log has the line.
+func TestEndpointSurvivesItsLogger(t *testing.T) {
+	broken := zerolog.New(io.Discard).Hook(zerolog.HookFunc(func(*zerolog.Event, zerolog.Level, string) { panic("a private value") }))
+	var told bytes.Buffer
+	server := &http.Server{ErrorLog: log.New(&told, "", 0)}
+	h := wire.Endpoint(func(http.ResponseWriter, *http.Request) error {
+		return oidckit.NewError(oidckit.InvalidRequest, "refused")
+	}, wire.Options{Logger: broken, Name: "token", Methods: []string{http.MethodGet}})
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, server)))
+	if rec.Code != http.StatusInternalServerError || strings.Contains(rec.Body.String()+told.String(), "private value") {
+		t.Errorf("%d %s %s", rec.Code, rec.Body, &told)
+	}
+	if line := told.String(); !strings.Contains(line, "token: a function of the app's panicked (string)") || !strings.Contains(line, "TestEndpointSurvivesItsLogger") {
+		t.Errorf("the log has %q", line)
+	}
 }

@@ -193,7 +193,7 @@ func (m *Manager) firstLoad(ctx context.Context) (*snapshot, error) {
 		call = &firstLoad{done: make(chan struct{})}
 		m.first = call
 		m.wg.Go(func() {
-			call.s, call.err = m.load(context.WithoutCancel(ctx))
+			call.s, call.err = m.survive(context.WithoutCancel(ctx))
 			m.mu.Lock()
 			m.first = nil
 			m.mu.Unlock()
@@ -216,11 +216,24 @@ func (m *Manager) refreshBehind() {
 		return
 	}
 	m.wg.Go(func() {
-		if _, err := m.load(context.Background()); err != nil {
+		if _, err := m.survive(context.Background()); err != nil {
 			m.next.Store(time.Now().Add(retryEvery).UnixNano())
+			// A logger that panics must not end the process.
+			defer func() { _ = recover() }()
 			m.cfg.Logger.Error().Err(err).Msg("signing keys could not be read; the known ones stay in use")
 		}
 	})
+}
+
+// survive is load where no request is there to answer for a store or a sink
+// that panics: nothing else would keep the process alive.
+func (m *Manager) survive(ctx context.Context) (s *snapshot, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s, err = nil, oidckit.NewError(oidckit.ServerError, "internal error").WithCause(fmt.Errorf("keys: a store or a sink panicked with a %T", v))
+		}
+	}()
+	return m.load(ctx)
 }
 
 // Reload reads the keys from the store now.

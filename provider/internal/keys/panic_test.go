@@ -17,22 +17,25 @@ import (
 
 // fusedKeys panics while it is armed.
 type fusedKeys struct {
-	opstore.Keys
+	keyStore
 	armed atomic.Bool
 }
+
+// keyStore has a name of its own beside its method Keys.
+type keyStore = interface{ opstore.Keys }
 
 func (s *fusedKeys) Keys(ctx context.Context) ([]opstore.SigningKey, error) {
 	if s.armed.Load() {
 		panic("a driver's secret detail")
 	}
-	return s.Keys.Keys(ctx)
+	return s.keyStore.Keys(ctx)
 }
 
 // FLT-55: what panics behind a request, a store or a logger, ends neither the
 // process nor the keys that are known.
 func TestKeysSurviveAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &fusedKeys{Keys: memory()}
+		store := &fusedKeys{keyStore: memory()}
 		store.armed.Store(true)
 		m := manager(t, store, func(c *keys.Config) {
 			c.Logger = zerolog.New(io.Discard).Hook(zerolog.HookFunc(func(*zerolog.Event, zerolog.Level, string) { panic("a logger") }))

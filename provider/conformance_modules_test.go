@@ -144,8 +144,15 @@ func (s *suite) scope(names ...string) {
 		"profile": {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"},
 		"email":   {"email", "email_verified"}, "address": {"address"}, "phone": {"phone_number", "phone_number_verified"},
 	}
+	first := map[string]any{}
+	if s.has("code") && s.has("id_token") {
+		first = claims(s.t, h.front.Get("id_token"))
+	}
 	for _, name := range names {
 		for _, claim := range want[name] {
+			if _, has := first[claim]; has {
+				s.t.Errorf("%s is in the first ID token", claim)
+			}
 			if _, has := got[claim]; !has {
 				s.t.Errorf("%s is missing", claim)
 			}

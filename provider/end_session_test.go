@@ -35,6 +35,8 @@ func TestRPInitiatedLogout(t *testing.T) {
 	bobs := bob.token(codeForm(bob.code())).ID
 	mine := f.token(codeForm(f.code())).ID
 	others := f.token(f.as("other", codeForm(f.code("client_id", "other")))).ID
+	two := f.op.IDToken(t, oidctest.Token{Claims: map[string]any{"aud": []string{"web", "other"}}})
+	old := f.op.IDToken(t, oidctest.Token{Claims: map[string]any{"iat": time.Now().Add(-48 * time.Hour), "exp": time.Now().Add(-47 * time.Hour)}})
 	payload := decode(t, mine, 1)
 	kid := part(t, mine, 0)["kid"].(string)
 	const (
@@ -54,6 +56,9 @@ func TestRPInitiatedLogout(t *testing.T) {
 		{"an address with a query", url.Values{"id_token_hint": {mine}, "post_logout_redirect_uri": {byeURI + "?x=1"}, "state": {"s"}}, out, byeURI + "?x=1&state=s"},
 		{"conformance: hint only", url.Values{"id_token_hint": {mine}}, out, ""},
 		{"hint and client_id", url.Values{"id_token_hint": {mine}, "client_id": {"web"}}, out, ""},
+		{"a hint of two audiences, one of them named", url.Values{"id_token_hint": {two}, "client_id": {"other"}}, out, ""},
+		{"a hint of two audiences that does not say who asked", url.Values{"id_token_hint": {two}}, asked, ""},
+		{"a hint that has expired", url.Values{"id_token_hint": {old}, "post_logout_redirect_uri": {byeURI}}, out, byeURI},
 		{"conformance: no parameters", url.Values{}, asked, ""},
 		{"conformance: only state", url.Values{"state": {"s"}}, asked, ""},
 		{"unknown parameters, logout_hint, ui_locales", url.Values{"logout_hint": {"alice"}, "ui_locales": {"se"}, "x": {"y"}}, asked, ""},

@@ -235,6 +235,87 @@ func TestEndingASessionInPieces(t *testing.T) {
 	}
 }
 
+// A client that comes while a session ends is told as well: the session ends
+// only as it was read.
+func TestClientThatComesMeanwhile(t *testing.T) {
+	rc := newReceiver(t, nil)
+	stores := &faults{}
+	cfg := told(rc)
+	cfg.Stores = stores.open
+	f := newFixture(t, cfg)
+	id := f.token(codeForm(f.code())).ID
+	sid := claims(t, id)["sid"].(string)
+	find := func() opstore.Session {
+		list, err := stores.set.Sessions.ListSessions(context.Background(), opstore.SessionSelector{ID: sid}, "", 1)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%v", err)
+		}
+		return list[0]
+	}
+	stores.mu.Lock()
+	stores.first["EndSessions"] = func() {
+		s := find()
+		s.Clients = append(s.Clients, "other")
+		if err := stores.set.Sessions.UpdateSession(context.Background(), &s); err != nil {
+			t.Error(err)
+		}
+	}
+	stores.mu.Unlock()
+	if n, err := f.op.Provider.EndSessions(t.Context(), opstore.SessionSelector{ID: sid}); n != 1 || err != nil {
+		t.Fatalf("%d %v", n, err)
+	}
+	rc.wait(t)
+	rc.wait(t)
+	f.waitEvents(oidckit.EventLogoutDelivered, 2)
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	if len(rc.calls) != 2 || rc.calls[0].path == rc.calls[1].path {
+		t.Errorf("%+v", rc.calls)
+	}
+}
+
+// What another call has ended, that call tells: ours takes its part back.
+func TestSessionThatAnotherCallEnds(t *testing.T) {
+	rc := newReceiver(t, nil)
+	stores := &faults{}
+	cfg := told(rc)
+	cfg.Stores = stores.open
+	f := newFixture(t, cfg)
+	sid := claims(t, f.token(codeForm(f.code())).ID)["sid"].(string)
+	stores.mu.Lock()
+	stores.first["EndSessions"] = func() {
+		if _, err := stores.set.Sessions.EndSessions(context.Background(), opstore.SessionSelector{ID: sid}); err != nil {
+			t.Error(err)
+		}
+	}
+	stores.mu.Unlock()
+	if n, err := f.op.Provider.EndSessions(t.Context(), opstore.SessionSelector{ID: sid}); n != 0 || err != nil || stores.count("DeleteDelivery") != 1 {
+		t.Errorf("%d %v, %d taken back", n, err, stores.count("DeleteDelivery"))
+	}
+}
+
+// A login that was under way when the user was disabled leaves nothing to come
+// back to.
+func TestEnabledUserStartsAnew(t *testing.T) {
+	f := newFixture(t, oidctest.Config{})
+	if err := f.op.Provider.DisableUser(t.Context(), oidctest.Subject); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.NewAccounts(f.op.Stores.Users).Claims(t.Context(), oidctest.Subject); !errors.Is(err, oidckit.ErrNotFound) {
+		t.Errorf("the account is not marked: %v", err)
+	}
+	late := &opstore.Session{ID: "late", Handle: oidckit.HashToken("late"), Subject: oidctest.Subject, ExpiresAt: time.Now().Add(time.Hour)}
+	if err := f.op.Stores.Sessions.CreateSession(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.op.Provider.EnableUser(t.Context(), oidctest.Subject); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.op.Stores.Sessions.Session(t.Context(), late.Handle); !errors.Is(err, oidckit.ErrNotFound) {
+		t.Errorf("the session is back: %v", err)
+	}
+}
+
 // Calls at once end a session once, and its client is told once.
 func TestLogoutsAtOnce(t *testing.T) {
 	rc := newReceiver(t, nil)

@@ -254,6 +254,50 @@ func TestReplicasShare(t *testing.T) {
 	})
 }
 
+// What waits here for longer than it belongs to this replica is left to the
+// next claim, whoever makes it.
+func TestLongQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nw, ev, store := newNetwork(func(context.Context, string) (int, error) {
+			time.Sleep(5 * time.Second)
+			return 200, nil
+		}), &events{}, newQueue()
+		one, other := newNotifier(store, nw, ev, 8), newNotifier(store, nw, ev, 8)
+		defer one.Close()
+		defer other.Close()
+		other.Start()
+		var clients []string
+		for i := range 500 {
+			clients = append(clients, fmt.Sprint("client-", i))
+		}
+		one.Send(queue(t, one, clients...))
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		ids := nw.seen()
+		slices.Sort(ids)
+		if len(ids) != 500 || len(slices.Compact(ids)) != 500 {
+			t.Errorf("%d calls for %d deliveries", len(nw.seen()), len(slices.Compact(ids)))
+		}
+	})
+}
+
+// A client that was removed meanwhile is told nothing.
+func TestClientThatWasRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nw, ev, store := newNetwork(func(context.Context, string) (int, error) { return 200, nil }), &events{}, newQueue()
+		n := newNotifier(store, nw, ev, 8)
+		defer n.Close()
+		queued := []opstore.Delivery{{ID: "d", ClientID: "gone", URI: "https://rp.example/", NextAt: time.Now().Add(time.Minute), ExpiresAt: time.Now().Add(time.Hour)}}
+		if err := store.CreateDeliveries(t.Context(), queued); err != nil {
+			t.Fatal(err)
+		}
+		<-n.Send(queued)
+		if len(nw.seen()) != 0 || ev.count(oidckit.EventLogoutUndelivered) != 1 {
+			t.Errorf("%d calls, %+v", len(nw.seen()), ev.all)
+		}
+	})
+}
+
 // FLT-22, ATK-263: what hangs is cut off; a few at a time are called.
 func TestReceiversThatHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -284,7 +328,7 @@ func TestCloseLosesNothing(t *testing.T) {
 			return 0, ctx.Err()
 		})
 		ev, store := &events{}, newQueue()
-		n := newNotifier(store, hanging, ev, 3)
+		n := newNotifier(store, hanging, ev, 1)
 		n.Send(queue(t, n, "a", "b"))
 		time.Sleep(time.Second)
 		for range 2 {

@@ -66,7 +66,7 @@ var English = mustLanguage("en", map[string]string{
 	"account.other_browser":   "Another browser",
 	"account.signed_in_on":    "Signed in on {date}",
 	"account.end_session":     "Sign out there",
-	"account.end_session_of":  "Sign out the browser that signed in on {date}",
+	"account.end_session_of":  "Sign out there: the browser that signed in on {date}",
 	"account.session_ended":   "That browser is signed out.",
 	"account.sign_out":        "Sign out here",
 	"account.removed_app":     "An app that is no longer here",

@@ -63,7 +63,7 @@ var German = mustLanguage("de", map[string]string{
 	"account.other_browser":   "Ein anderer Browser",
 	"account.signed_in_on":    "Angemeldet am {date}",
 	"account.end_session":     "Dort abmelden",
-	"account.end_session_of":  "Den Browser abmelden, der sich am {date} angemeldet hat",
+	"account.end_session_of":  "Dort abmelden: der Browser, der sich am {date} angemeldet hat",
 	"account.session_ended":   "Jener Browser ist abgemeldet.",
 	"account.sign_out":        "Hier abmelden",
 	"account.removed_app":     "Eine App, die es hier nicht mehr gibt",

@@ -34,6 +34,8 @@ type clientSite struct {
 	mu     sync.Mutex
 	keys   []byte
 	sector []string
+	// object is the request object at /request.jwt.
+	object string
 }
 
 func (s *clientSite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,6 +43,10 @@ func (s *clientSite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	body := s.keys
+	if r.URL.Path == "/request.jwt" {
+		w.Header().Set("Content-Type", "application/jwt")
+		body = []byte(s.object)
+	}
 	if r.URL.Path == "/sector.json" {
 		var err error
 		if body, err = json.Marshal(s.sector); err != nil {
@@ -67,6 +73,7 @@ func newDynamicSuite(t *testing.T) *dynamic {
 			suiteIssuer(c)
 			c.Registration = &provider.Registration{AllowAnonymous: true}
 			c.Pairwise = &provider.Pairwise{Salt: []byte(strings.Repeat("salt", 8))}
+			c.RequestObjects = &provider.RequestObjects{AllowUnsigned: true, AllowParametersOutside: true}
 			c.Outbound = provider.Outbound{AllowLoopback: true, RootCAs: pool(site.Server)}
 		},
 	})
@@ -223,6 +230,13 @@ func TestConformanceDynamicPlan(t *testing.T) {
 	})
 	d.refusedModule(t, "registration-sector-bad", "invalid_client_metadata",
 		"redirect_uris", []string{"https://unlisted.example/cb"}, "subject_type", "pairwise", "sector_identifier_uri", d.site.URL+"/sector.json")
+	byReference := func(alg string) func(*dynamic) map[string]any {
+		return func(d *dynamic) map[string]any {
+			return d.metadata("request_uris", []string{d.site.URL + "/request.jwt#hash"}, "request_object_signing_alg", alg)
+		}
+	}
+	d.module(t, "request-uri-signed-rs256", "code", byReference("RS256"), requestByReference)
+	d.module(t, "request-uri-unsigned", "code", byReference("none"), requestByReference)
 	for _, name := range []string{"logo", "policy", "tos"} {
 		address := "https://suite.example/" + name
 		d.module(t, "registration-"+name+"-uri", "code", func(d *dynamic) map[string]any { return d.metadata(name+"_uri", address) }, func(d *dynamic) {
@@ -297,6 +311,35 @@ func keyRotation(d *dynamic) {
 	}
 }
 
+// requestByReference sends a request whose state and nonce are in the object
+// alone.
+func requestByReference(d *dynamic) {
+	inner := d.request("state", "inner-state", "nonce", "inner-nonce")
+	object := map[string]any{"iss": d.c.text("client_id"), "aud": d.base}
+	for name := range inner {
+		object[name] = inner.Get(name)
+	}
+	payload := jsonText(d.t, object)
+	token := encode(`{"alg":"none"}`) + "." + encode(payload) + "."
+	if d.c.text("request_object_signing_alg") == "RS256" {
+		signer, err := jose.NewSigner("RS256", d.kid, d.key)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if token, err = signer.Sign("", []byte(payload)); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	d.site.mu.Lock()
+	d.site.object = token
+	d.site.mu.Unlock()
+	front := d.open(d.request("state", "", "nonce", "", "request_uri", d.site.URL+"/request.jwt#hash").Encode())
+	res := d.token(url.Values{"grant_type": {"authorization_code"}, "code": {front.Get("code")}, "redirect_uri": {suiteCallback}}, d.base+"/token")
+	if front.Get("state") != "inner-state" || res.status != http.StatusOK || claims(d.t, res.ID)["nonce"] != "inner-nonce" {
+		d.t.Errorf("%v, %+v", front, res)
+	}
+}
+
 func signedUserinfo(d *dynamic) {
 	res := d.happy("scope", "openid profile")
 	a := d.userinfo(res.Access)
@@ -350,6 +393,10 @@ func dynamicDiscovery(d *dynamic) {
 	has("id_token_signing_alg_values_supported", "RS256")
 	has("token_endpoint_auth_methods_supported", "private_key_jwt")
 	has("subject_types_supported", "public", "pairwise")
+	has("request_object_signing_alg_values_supported", "RS256")
+	if doc["request_uri_parameter_supported"] != true {
+		d.t.Error("request_uri is not offered")
+	}
 	if address, _ := doc["registration_endpoint"].(string); address != d.base+"/register" {
 		d.t.Errorf("registration_endpoint %q", address)
 	}

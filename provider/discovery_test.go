@@ -37,6 +37,8 @@ func TestDiscoveryGoldenFeatures(t *testing.T) {
 		"hybrid":               func(c *provider.Config) { c.Hybrid = &provider.Hybrid{} },
 		"hybrid-access-tokens": func(c *provider.Config) { c.Hybrid = &provider.Hybrid{AllowAccessTokens: true} },
 		"implicit":             func(c *provider.Config) { c.Legacy = &provider.Legacy{Implicit: true} },
+		"registration":         func(c *provider.Config) { c.Registration = &provider.Registration{AllowAnonymous: true} },
+		"pairwise":             func(c *provider.Config) { c.Pairwise = &provider.Pairwise{Salt: bytes.Repeat([]byte("salt"), 8)} },
 		"claims": func(c *provider.Config) {
 			c.ACRValues, c.Claims = []string{"silver", "gold"}, map[string][]string{"orders:read": {"customer"}}
 		},

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/oidckit/oidckit"
@@ -27,7 +29,7 @@ func pairwiseClients() []oidckit.ClientMetadata {
 func newPairwise(t *testing.T, change func(*provider.Config)) *fixture {
 	t.Helper()
 	return newFixture(t, oidctest.Config{Clients: pairwiseClients(), Configure: func(c *provider.Config) {
-		c.Pairwise = &provider.Pairwise{Salt: bytes.Repeat([]byte("salt"), 8)}
+		c.Pairwise, c.Introspection = &provider.Pairwise{Salt: bytes.Repeat([]byte("salt"), 8)}, &provider.Introspection{}
 		if change != nil {
 			change(c)
 		}
@@ -65,6 +67,11 @@ func TestATK269PairwiseIssuer(t *testing.T) {
 	}
 	if doc := f.info(res.Access); doc["name"] != "Alice Example" {
 		t.Errorf("userinfo: %v", doc)
+	}
+	req := f.newRequest(http.MethodPost, "/introspect", url.Values{"token": {res.Access}})
+	req.SetBasicAuth("web", "web-secret")
+	if a := f.send(f.client, req); a.status != http.StatusOK || !strings.Contains(a.body, `"sub":"`+id+`"`) || strings.Contains(a.body, oidctest.Subject) {
+		t.Errorf("introspection: %d %s", a.status, a.body)
 	}
 	bank, _, bankInfo, _ := f.subjects("client_id", "other", "redirect_uri", "https://bank.example/cb")
 	if bank == id || bank == oidctest.Subject || bank != bankInfo {

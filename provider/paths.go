@@ -25,7 +25,8 @@ type Paths struct {
 	// Introspection is /introspect, Revocation /revoke.
 	Introspection string
 	Revocation    string
-	// Registration is /register; each client's own address lies below it.
+	// Registration is /register; each client's own address is there too, with
+	// its client_id in the query.
 	Registration string
 	// EndSession is /end_session; its confirmation lies below it.
 	EndSession string

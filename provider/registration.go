@@ -32,7 +32,9 @@ type Registration struct {
 	// concurrent use. Optional.
 	CheckInitialAccessToken func(ctx context.Context, token string) (bool, error)
 	// AllowAnonymous registers whoever asks. Clients that are never used again
-	// stay until somebody deletes them: MaxClients bounds what that costs.
+	// stay until somebody deletes them: MaxClients bounds what that costs, and a
+	// limit by address, in front of the issuer, keeps one stranger from using it
+	// up.
 	AllowAnonymous bool
 	// Policy may change what a client is about to register, at its registration
 	// and at each change of it, or refuse it by returning an *oidckit.Error; any

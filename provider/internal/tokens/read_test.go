@@ -203,7 +203,9 @@ func TestSeenTokens(t *testing.T) {
 // person as the client does, and the issuer alone knows who that is.
 func TestPairwiseAccessToken(t *testing.T) {
 	i := newIssuer(t)
-	client := &opstore.Client{Metadata: oidckit.ClientMetadata{ClientID: "web", SubjectType: "pairwise", RedirectURIs: []string{"https://app.example/cb"}}}
+	client := &opstore.Client{Metadata: oidckit.ClientMetadata{
+		ClientID: "web", SubjectType: "pairwise", RedirectURIs: []string{"https://app.example/cb"}, IDTokenSignedResponseAlg: "ES256",
+	}}
 	g := tokens.Grantee{Client: client, Authorization: &opstore.Authorization{GrantID: "g", Subject: "alice", Scope: oidckit.Scope{"openid"}}}
 	issue := func() string {
 		access, err := i.AccessToken(t.Context(), g, scopes.Target{Audience: []string{url}, Scope: oidckit.Scope{"openid"}})
@@ -227,6 +229,10 @@ func TestPairwiseAccessToken(t *testing.T) {
 	}
 	if one["local_sub"] == other["local_sub"] {
 		t.Error("two tokens of a person can be joined by local_sub")
+	}
+	logout, err := i.LogoutToken(t.Context(), client, &opstore.Delivery{ID: "d", Subject: "alice"})
+	if err != nil || strings.Contains(string(decoded(t, logout)), "alice") || !strings.Contains(string(decoded(t, logout)), c.TokenSubject) {
+		t.Errorf("the logout token: %v", err)
 	}
 	// What was sealed into one token is nothing in another one.
 	moved := sign(t, i, "at+jwt", one, map[string]any{"jti": "g.other"})

@@ -22,12 +22,16 @@ type memoryCode struct {
 
 const spentCode = math.MinInt64
 
+// codeKey is the first half of a code's hash: 128 bits tell codes apart, and
+// most of what this store holds is keys.
+type codeKey [16]byte
+
 type memoryCodes struct {
-	codes *memtable.Sharded[oidckit.TokenHash, memoryCode]
+	codes *memtable.Sharded[codeKey, memoryCode]
 }
 
 func newMemoryCodes(limit int) *memoryCodes {
-	return &memoryCodes{memtable.NewSharded[oidckit.TokenHash, memoryCode](limit)}
+	return &memoryCodes{memtable.NewSharded[codeKey, memoryCode](limit)}
 }
 
 func (m *memoryCodes) CreateCode(ctx context.Context, c *Code) error {
@@ -35,9 +39,10 @@ func (m *memoryCodes) CreateCode(ctx context.Context, c *Code) error {
 		return err
 	}
 	row := memoryCode{record: packCode(c), keepUntil: memtable.Micros(c.KeepUntil)}
-	shard := m.codes.Lock(c.Hash)
+	key := codeKey(c.Hash[:])
+	shard := m.codes.Lock(key)
 	defer shard.Unlock()
-	_, err := shard.Insert(c.Hash, memtable.Micros(c.ExpiresAt), memtable.Now(), row)
+	_, err := shard.Insert(key, memtable.Micros(c.ExpiresAt), memtable.Now(), row)
 	return err
 }
 
@@ -66,9 +71,10 @@ func (m *memoryCodes) find(ctx context.Context, hash oidckit.TokenHash, consume 
 
 // lookup returns the record of a code and whether it had been spent before.
 func (m *memoryCodes) lookup(hash oidckit.TokenHash, consume bool) (record string, spent, ok bool) {
-	shard := m.codes.Lock(hash)
+	key := codeKey(hash[:])
+	shard := m.codes.Lock(key)
 	defer shard.Unlock()
-	row := shard.Get(hash, memtable.Now())
+	row := shard.Get(key, memtable.Now())
 	if row == nil {
 		return "", false, false
 	}

@@ -47,15 +47,22 @@ type bench struct {
 
 func newBench(tb testing.TB) *bench {
 	tb.Helper()
+	return newBenchWith(tb, func(*provider.Config) {})
+}
+
+func newBenchWith(tb testing.TB, configure func(*provider.Config)) *bench {
+	tb.Helper()
 	const issuer = "https://op.example"
 	set := opstore.NewMemory().Open(issuer)
 	client := webClient
 	client.IDTokenSignedResponseAlg = "ES256"
-	p := newProvider(tb, provider.Config{
+	c := provider.Config{
 		Issuer: issuer, Secrets: newSecrets(tb), Stores: set, Clients: []oidckit.ClientMetadata{client}, SigningAlgs: []string{"ES256"},
 		TrustedClients: []string{"web"}, Logger: zerolog.New(io.Discard),
 		Resources: []provider.Resource{{Resource: ordersAPI, Scopes: []string{"orders:read"}}},
-	})
+	}
+	configure(&c)
+	p := newProvider(tb, c)
 	if _, err := provider.NewAccounts(set.Users).Create(tb.Context(), provider.Account{Username: oidctest.Username, PasswordHash: aliceHash}); err != nil {
 		tb.Fatal(err)
 	}

@@ -154,7 +154,8 @@ func sectorServer(t *testing.T, document any) *httptest.Server {
 		case "/redirect":
 			http.Redirect(w, r, "/", http.StatusFound)
 		case "/gone":
-			http.NotFound(w, r)
+			w.WriteHeader(http.StatusNotFound)
+			w.Write([]byte(`["https://a.example/cb","https://b.example/cb"]`))
 		case "/huge":
 			w.Write(bytes.Repeat([]byte(" "), 1<<20))
 		case "/object":

@@ -129,7 +129,7 @@ func (h *Handler) again(ctx context.Context, d clients.Draft) (*opstore.Registra
 	if err != nil {
 		return nil, err
 	}
-	if reg.Version != 1 || !sameMetadata(&reg.Client.Metadata, &d.Metadata) || !hasSecret(&reg.Client, d.Secret) {
+	if !sameMetadata(&reg.Client.Metadata, &d.Metadata) || !hasSecret(&reg.Client, d.Secret) {
 		return nil, oidckit.ErrConflict
 	}
 	return reg, nil

@@ -137,6 +137,32 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// RFC 7517 §5, RFC 7591 §2: beside a good key another one may stand that is for
+// something else, but none that is weak or secret.
+func TestKeysBesideAGoodOne(t *testing.T) {
+	one := strings.TrimSuffix(strings.TrimPrefix(string(publicSet(t, "ES256", "1")), `{"keys":[`), "]}")
+	weak := strings.TrimSuffix(strings.TrimPrefix(weakSet, `{"keys":[`), "]}")
+	for other, ok := range map[string]bool{
+		`{"kty":"RSA","use":"enc","n":"AA","e":"AQAB"}`:    true,
+		`{"kty":"OKP","crv":"X25519","x":"AA"}`:            true,
+		`{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}`: true,
+		`{"kty":"new"}`:                           true,
+		weak:                                      false,
+		`{"kty":"RSA","n":"AA","e":"AQAB"}`:       false,
+		`{"kty":"EC","crv":"P-384","x":"A"}`:      false,
+		`{"kty":"oct","use":"enc","k":"AAAA"}`:    false,
+		`{"kty":"OKP","crv":"Ed25519","d":"AAA"}`: false,
+		`{"kty":"RSA","use":"enc","d":"AAAA"}`:    false,
+		`"a key"`:                                 false,
+	} {
+		m := good(t)
+		m.JWKS = []byte(`{"keys":[` + one + "," + other + `]}`)
+		if _, ps := clients.Check(m, policy); (len(ps) == 0) != ok {
+			t.Errorf("%.60s: %v", other, ps)
+		}
+	}
+}
+
 // weakSet has an RSA key of 1024 bits.
 const weakSet = `{"keys":[{"kty":"RSA","e":"AQAB","n":"` +
 	`vrjOfz9Ccdgx5nQudyhdoR17V-IubWMeOZCwX_jj0hgAsz2J_pqYW08PLbK_PdiVGKPrqzmDIsLI7sA25VEnHU1uCLNwBuUiCO11_-7dYbsr4iJmG0Qu2j8DsVyT1azpJC_NG84Ty5KKthuCaPod7iI7w0LK9orSMhBEwwZDCxE"}]}`

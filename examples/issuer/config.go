@@ -23,8 +23,8 @@ type config struct {
 	Users     []configUser             `json:"users"`
 	Scopes    map[string]string        `json:"scopes"`
 	Resources []configResource         `json:"resources"`
-	// Features are parts of the issuer that can be switched. There is none
-	// yet, so every name is an unknown one.
+	// Features are parts of the issuer that can be switched; see featureTable.
+	// One that is absent has its default.
 	Features    map[string]json.RawMessage `json:"features"`
 	SigningAlgs []string                   `json:"signing_algs"`
 	RequirePKCE *bool                      `json:"require_pkce"`
@@ -46,6 +46,9 @@ type configResource struct {
 	Scopes            []string `json:"scopes"`
 	AccessTokenFormat string   `json:"access_token_format"`
 	SigningAlg        string   `json:"signing_alg"`
+	// ClientIDs are the clients that may introspect its tokens; absent means
+	// the services of this file.
+	ClientIDs []string `json:"client_ids"`
 }
 
 // loadConfig reads the file, or returns the demo where none is named.
@@ -93,19 +96,21 @@ func unknownMembers(text []byte) error {
 }
 
 // apply fills in the provider's config and returns all problems together.
-func (c *config) apply(pc *provider.Config) error {
+func (c *config) apply(pc *provider.Config, secrets oidckit.Secrets) error {
 	var errs []error
 	pc.Scopes, pc.SigningAlgs = c.Scopes, c.SigningAlgs
 	pc.AllowConfidentialWithoutPKCE = c.RequirePKCE != nil && !*c.RequirePKCE
-	for i, r := range c.Resources {
-		if r.AccessTokenFormat != "" && r.AccessTokenFormat != "jwt" {
-			errs = append(errs, fmt.Errorf("resources[%d].access_token_format: %q is not supported", i, r.AccessTokenFormat))
+	for _, r := range c.Resources {
+		res := provider.Resource{
+			Resource: r.Resource, Scopes: r.Scopes, SigningAlg: r.SigningAlg,
+			AccessTokenFormat: r.AccessTokenFormat, ClientIDs: r.ClientIDs,
 		}
-		pc.Resources = append(pc.Resources, provider.Resource{Resource: r.Resource, Scopes: r.Scopes, SigningAlg: r.SigningAlg})
+		if res.ClientIDs == nil {
+			res.ClientIDs = c.services()
+		}
+		pc.Resources = append(pc.Resources, res)
 	}
-	for name := range c.Features {
-		errs = append(errs, fmt.Errorf("features: %q is not a known feature", name))
-	}
+	errs = append(errs, c.applyFeatures(pc, secrets)...)
 	for _, m := range c.Clients {
 		pc.Clients = append(pc.Clients, c.client(m))
 	}
@@ -119,10 +124,14 @@ func (c *config) apply(pc *provider.Config) error {
 }
 
 // client fills in what a client of this file need not say: without a secret
-// and a method it is public, without a scope it may ask for all there are.
+// and a method it is public, without redirect URIs it acts for itself, without
+// a scope it may ask for all there are.
 func (c *config) client(m oidckit.ClientMetadata) oidckit.ClientMetadata {
 	if m.ClientSecret == "" && m.TokenEndpointAuthMethod == "" {
 		m.TokenEndpointAuthMethod = oidckit.AuthMethodNone
+	}
+	if len(m.RedirectURIs) == 0 && len(m.GrantTypes) == 0 && m.TokenEndpointAuthMethod != oidckit.AuthMethodNone {
+		m.GrantTypes = []string{oidckit.GrantTypeClientCredentials}
 	}
 	if m.Scope == "" {
 		names := []string{"openid", "profile", "email", "address", "phone", "offline_access"}
@@ -135,6 +144,18 @@ func (c *config) client(m oidckit.ClientMetadata) oidckit.ClientMetadata {
 		m.Scope = strings.Join(names, " ")
 	}
 	return m
+}
+
+// services are the clients that people do not sign in to and that can prove
+// who they are: the APIs, for one.
+func (c *config) services() []string {
+	var ids []string
+	for _, m := range c.Clients {
+		if c.client(m).TokenEndpointAuthMethod != oidckit.AuthMethodNone && len(m.RedirectURIs) == 0 {
+			ids = append(ids, m.ClientID)
+		}
+	}
+	return ids
 }
 
 func (u configUser) account(subject string) provider.Account {

@@ -47,10 +47,17 @@ func demoClaims(given, family string) map[string]any {
 // demoPassword gives the users of the demo a password of their own for each
 // key ring, the same at every start.
 func demoPassword(secrets oidckit.Secrets, username string) string {
-	return base64.RawURLEncoding.EncodeToString(secrets.Derive("demo password/"+username, 9)[0])
+	return base64.RawURLEncoding.EncodeToString(oldest(secrets, "demo password/"+username, 9))
 }
 
 // subjectOf gives a user without a sub one that is the same at every start.
 func subjectOf(secrets oidckit.Secrets, username string) string {
-	return base64.RawURLEncoding.EncodeToString(secrets.Derive("subject/"+username, 16)[0])
+	return base64.RawURLEncoding.EncodeToString(oldest(secrets, "subject/"+username, 16))
+}
+
+// oldest derives from the last key of the ring, so that what must stay the same
+// does when a new key is put before it.
+func oldest(secrets oidckit.Secrets, purpose string, length int) []byte {
+	derived := secrets.Derive(purpose, length)
+	return derived[len(derived)-1]
 }

@@ -12,15 +12,33 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/oidckit/oidckit/provider"
+	"github.com/oidckit/oidckit/provider/opredis"
 	"github.com/oidckit/oidckit/provider/opsql"
 	"github.com/oidckit/oidckit/provider/opstore"
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	_ "modernc.org/sqlite"
 )
 
-// openStores opens the database without waiting for it: one that is down is
-// answered with 503 until it is back.
+// openStores opens the databases without waiting for them: one that is down is
+// answered with 503 until it is back. What it returns closes them.
 func openStores(s *settings, logger zerolog.Logger) (opstore.Set, func() error, error) {
+	set, closeDB, err := openDurable(s, logger)
+	if s.redis == nil || err != nil {
+		return set, closeDB, err
+	}
+	client := redis.NewClient(s.redis)
+	closeAll := func() error { return errors.Join(client.Close(), closeDB()) }
+	sessions, err := opredis.New(opredis.Config{Client: client})
+	if err != nil {
+		return set, closeAll, fmt.Errorf("-redis: %w", err)
+	}
+	set.Sessions = sessions.Open(s.issuer)
+	return set, closeAll, nil
+}
+
+// openDurable opens what must survive.
+func openDurable(s *settings, logger zerolog.Logger) (opstore.Set, func() error, error) {
 	if s.db == "memory" {
 		return opstore.NewMemory().Open(s.issuer), nothing, nil
 	}
@@ -79,12 +97,19 @@ func newProvider(ctx context.Context, s *settings, stores opstore.Set, logger ze
 	users := provider.NewAccounts(opstore.NewMemory().Open(s.issuer).Users)
 	pc := provider.Config{
 		Issuer: s.issuer, Secrets: s.secrets, Stores: stores, Users: users, Name: "oidckit demo issuer",
-		Logger: logger, Events: events(logger),
+		Outbound: provider.Outbound{AllowLoopback: s.allowLoopback, RootCAs: s.roots},
+		Logger:   logger, Events: events(logger),
 	}
-	configErr := s.config.apply(&pc)
+	configErr := s.config.apply(&pc, s.secrets)
+	if s.preset != presetStandard {
+		legacy(&pc).Preset = provider.Preset(s.preset)
+	}
 	p, err := provider.New(pc)
 	if err := errors.Join(configErr, err); err != nil {
 		return nil, nil, err
+	}
+	if pc.Registration != nil && pc.Registration.AllowAnonymous && !s.onLoopback() {
+		logger.Warn().Msg("whoever reaches the issuer may register clients: set features.registration")
 	}
 	var demo []demoUser
 	for i, u := range s.config.Users {

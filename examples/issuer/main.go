@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -67,6 +68,17 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return changeKeys(ctx, s, p)
 	}
 	announce(out, s, users)
+	ctx, cancel := context.WithCancel(ctx)
+	var warm sync.WaitGroup
+	defer warm.Wait()
+	defer cancel()
+	// What a restart has interrupted, such as telling clients of a logout, goes
+	// on without waiting for the first request.
+	warm.Go(func() {
+		if err := p.Check(ctx); err != nil && ctx.Err() == nil {
+			logger.Warn().Err(err).Msg("the signing keys cannot be read yet")
+		}
+	})
 	return serve(ctx, listener, s, handler(s, p), logger)
 }
 

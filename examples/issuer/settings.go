@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,10 +10,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/provider"
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 )
 
@@ -26,25 +30,39 @@ type settings struct {
 	tlsCert    string
 	tlsKey     string
 	logLevel   zerolog.Level
-	rotateKeys bool
-	revokeKey  string
+	preset     string
+	redisURL   string
+	caFile     string
+	// allowLoopback lets outbound calls reach this machine.
+	allowLoopback bool
+	rotateKeys    bool
+	revokeKey     string
 
 	secrets    oidckit.Secrets
 	secretFile secretFile
 	config     *config
+	redis      *redis.Options
+	roots      *x509.CertPool
 }
+
+// presetStandard is no preset.
+const presetStandard = "standard"
 
 func newFlags(s *settings, level *string) *flag.FlagSet {
 	f := flag.NewFlagSet("issuer", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.Usage = func() {}
 	f.StringVar(&s.addr, "addr", "127.0.0.1:9000", "address to listen on")
-	f.StringVar(&s.issuer, "issuer", "http://localhost:9000", "issuer identifier, as people and clients reach it")
-	f.StringVar(&s.configFile, "config", "", "JSON `file` with clients, users, scopes, resources (default: a demo)")
+	f.StringVar(&s.issuer, "issuer", "http://localhost:9000", "issuer identifier, as people and clients reach it\n(with -preset miniorange: by default http://localhost:9000/moas)")
+	f.StringVar(&s.configFile, "config", "", "JSON `file` with clients, users, scopes, resources, features (default: a demo)")
 	f.StringVar(&s.db, "db", "memory", "sqlite:FILE, postgres://… or memory")
+	f.StringVar(&s.redisURL, "redis", "", "redis://… to keep sessions there")
 	f.StringVar(&s.secret, "secret", "", "key ring: keys of 32 characters or more, separated by commas, the sealing one first\n(default: a file beside the database)")
 	f.StringVar(&s.tlsCert, "tls-cert", "", "PEM `file` with the certificate chain; https with -tls-key")
 	f.StringVar(&s.tlsKey, "tls-key", "", "PEM `file` with the private key")
+	f.StringVar(&s.preset, "preset", presetStandard, "standard, or the paths and ways of a vendor: miniorange, signicat")
+	f.StringVar(&s.caFile, "ca", "", "PEM `file` with further roots for calls to clients: jwks_uri and the like")
+	f.BoolVar(&s.allowLoopback, "allow-loopback", false, "let calls to clients reach this machine\n(default: where the issuer is on loopback)")
 	f.StringVar(level, "log-level", "info", "trace, debug, info, warn, error or disabled")
 	f.BoolVar(&s.rotateKeys, "rotate-keys", false, "publish new signing keys in the database, and exit")
 	f.StringVar(&s.revokeKey, "revoke-key", "", "take the signing key with this `kid` out of the database, and exit")
@@ -64,6 +82,7 @@ func parseSettings(args []string, env func(string) (string, bool), out io.Writer
 	problems = append(problems, fromEnvironment(f, env)...)
 	fail := func(format string, a ...any) { problems = append(problems, fmt.Errorf(format, a...)) }
 
+	s.deriveDefaults(f)
 	if _, _, err := net.SplitHostPort(s.addr); err != nil {
 		fail("-addr: %w", err)
 		// Not to be tried as well.
@@ -84,6 +103,7 @@ func parseSettings(args []string, env func(string) (string, bool), out io.Writer
 		fail("-db: %w", err)
 		s.db = "memory"
 	}
+	problems = append(problems, s.checkOutside()...)
 	if s.secrets, s.secretFile, err = loadSecrets(s.secret, s.db); err != nil {
 		fail("-secret: %w", err)
 	}
@@ -93,6 +113,43 @@ func parseSettings(args []string, env func(string) (string, bool), out io.Writer
 		s.config = demoConfig()
 	}
 	return s, errors.Join(problems...)
+}
+
+// deriveDefaults fills in the flags whose defaults follow from others.
+func (s *settings) deriveDefaults(f *flag.FlagSet) {
+	given := map[string]bool{}
+	f.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
+	if s.preset == string(provider.PresetMiniOrange) && !given["issuer"] {
+		s.issuer += "/moas"
+	}
+	if !given["allow-loopback"] {
+		s.allowLoopback = s.onLoopback()
+	}
+}
+
+// checkOutside reads the preset and what says how others are reached.
+func (s *settings) checkOutside() (problems []error) {
+	if s.preset != presetStandard && !slices.Contains(provider.Presets(), provider.Preset(s.preset)) {
+		problems = append(problems, fmt.Errorf("-preset: %q is none of standard, miniorange and signicat", s.preset))
+		s.preset = presetStandard
+	}
+	if s.redisURL != "" {
+		options, err := redis.ParseURL(s.redisURL)
+		if err != nil {
+			// The cause may repeat the password.
+			problems = append(problems, errors.New("-redis: is no redis://… address"))
+		} else {
+			options.ContextTimeoutEnabled = true
+			s.redis = options
+		}
+	}
+	if s.caFile != "" {
+		var err error
+		if s.roots, err = readRoots(s.caFile); err != nil {
+			problems = append(problems, fmt.Errorf("-ca: %w", err))
+		}
+	}
+	return problems
 }
 
 // parseAll goes on where the package flag would stop at the first problem.
@@ -139,6 +196,7 @@ func usage(f *flag.FlagSet, out io.Writer) {
 	fmt.Fprint(out, "issuer: an OpenID provider\n\n")
 	f.SetOutput(out)
 	f.PrintDefaults()
+	fmt.Fprint(out, "\nWhat -config may hold stands in README.md beside the program.\n")
 	fmt.Fprint(out, "\nEach flag's value can also come from the environment: -issuer from OIDCKIT_ISSUER.\n")
 }
 

@@ -85,6 +85,10 @@ func TestClaimsParameter(t *testing.T) {
 		if info["name"] != "Änne" || personal(claims(t, again.ID)) != "email" {
 			t.Errorf("%v %v", info, claims(t, again.ID))
 		}
+		narrowed := f.token(refreshForm(again.Refresh, "scope", "offline_access"))
+		if _, has := claims(t, narrowed.Access)["userinfo_claims"]; has || narrowed.Access == "" {
+			t.Errorf("%+v", narrowed)
+		}
 	})
 	t.Run("§5.5 userinfo needs an access token", func(t *testing.T) {
 		a := f.browse(http.MethodGet, "/authorize?"+request("response_type", "id_token", "scope", "openid", "claims", `{"userinfo":{"name":null},"id_token":{"email":null}}`).Encode(), nil)

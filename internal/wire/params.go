@@ -57,22 +57,41 @@ func (p Params) once(repeatable []string) (Params, error) {
 // ParseParams reads a query or form. A parameter without a value counts as
 // absent (RFC 6749 §3.1).
 func ParseParams(raw string) (Params, error) {
-	if strings.Count(raw, "&") >= maxParams {
+	n := strings.Count(raw, "&") + 1
+	if n > maxParams {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "too many parameters")
 	}
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, oidckit.NewError(oidckit.InvalidRequest, "malformed parameters").WithCause(errors.New("query does not parse"))
-	}
-	for name, vs := range values {
-		vs = slices.DeleteFunc(vs, func(v string) bool { return v == "" })
-		if len(vs) == 0 {
-			delete(values, name)
+	// The values lie in one piece of memory, of which each name has its own part.
+	p, values := make(Params, n), make([]string, 0, n)
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, value, err := parsePair(pair)
+		if err != nil {
+			return nil, oidckit.NewError(oidckit.InvalidRequest, "malformed parameters").WithCause(errors.New("query does not parse"))
+		}
+		if value == "" {
 			continue
 		}
-		values[name] = vs
+		if before, repeated := p[name]; repeated {
+			p[name] = append(before, value)
+			continue
+		}
+		values = append(values, value)
+		p[name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	return Params(values), nil
+	return p, nil
+}
+
+func parsePair(pair string) (name, value string, err error) {
+	// A semicolon parts parameters for some programs and not for others.
+	if strings.Contains(pair, ";") {
+		return "", "", errors.New("semicolon")
+	}
+	name, value, _ = strings.Cut(pair, "=")
+	if name, err = url.QueryUnescape(name); err != nil {
+		return "", "", err
+	}
+	value, err = url.QueryUnescape(value)
+	return name, value, err
 }
 
 // Query reads the parameters of a request's query, each once but for those

@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -118,11 +117,7 @@ func (i *Issuer) AccessToken(ctx context.Context, g Grantee, target scopes.Targe
 	if target.Scope.Has(oidckit.ScopeOpenID) {
 		c.UserinfoClaims, c.ClaimsLocales = auth.UserinfoClaims, auth.ClaimsLocales
 	}
-	payload, err := json.Marshal(c)
-	if err != nil {
-		return Access{}, err
-	}
-	token, err := signer.Sign(typeAccessToken, payload)
+	token, err := signer.Sign(typeAccessToken, c.appendTo(make([]byte, 0, tokenSize)))
 	if err != nil {
 		return Access{}, err
 	}

@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -70,10 +69,7 @@ func (i *Issuer) IDTokenBeside(ctx context.Context, g Grantee, b Beside) (string
 	if c.CodeHash, err = halfHash(signer.Algorithm(), b.Code); err != nil {
 		return "", err
 	}
-	payload, err := json.Marshal(c)
-	if err != nil {
-		return "", err
-	}
+	payload := c.appendTo(make([]byte, 0, tokenSize))
 	if i.ScopeClaimsInIDTokens {
 		b.Scope = auth.Scope
 	}

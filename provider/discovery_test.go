@@ -39,6 +39,9 @@ func TestDiscoveryGoldenFeatures(t *testing.T) {
 		"implicit":             func(c *provider.Config) { c.Legacy = &provider.Legacy{Implicit: true} },
 		"registration":         func(c *provider.Config) { c.Registration = &provider.Registration{AllowAnonymous: true} },
 		"pairwise":             func(c *provider.Config) { c.Pairwise = &provider.Pairwise{Salt: bytes.Repeat([]byte("salt"), 8)} },
+		"backchannel-logout":   func(c *provider.Config) { c.BackchannelLogout = &provider.BackchannelLogout{} },
+		"frontchannel-logout":  func(c *provider.Config) { c.FrontchannelLogout = &provider.FrontchannelLogout{} },
+		"session-management":   func(c *provider.Config) { c.SessionManagement = &provider.SessionManagement{} },
 		"claims": func(c *provider.Config) {
 			c.ACRValues, c.Claims = []string{"silver", "gold"}, map[string][]string{"orders:read": {"customer"}}
 		},

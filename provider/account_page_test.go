@@ -99,7 +99,8 @@ func TestWithdrawConsent(t *testing.T) {
 	web := f.tokens()
 	short := f.token(codeForm(f.code("scope", "openid email")))
 	spa := f.token(codeForm(f.code("client_id", "spa"), "client_id", "spa"))
-	pending := f.code("scope", "openid email offline_access")
+	// Asked again, and allowed more: it is still the same consent.
+	pending := f.code("scope", "openid email address offline_access", "prompt", "consent")
 
 	page, withdraw, _ := f.accountPage()
 	page.page(t, http.StatusOK)
@@ -234,5 +235,28 @@ func TestAccountPageSessions(t *testing.T) {
 	}
 	if a := f.browse(http.MethodGet, "/account", nil); a.status != http.StatusSeeOther {
 		t.Errorf("still signed in: %d", a.status)
+	}
+}
+
+// FLT-28: whichever step of a withdrawal fails, the person is told so, and the
+// page still has the button that finishes it.
+func TestFLT28Withdraw(t *testing.T) {
+	for _, verb := range []string{"Session", "Consent", "Revoke", "RevokeGrants", "DeleteConsent"} {
+		t.Run(verb, func(t *testing.T) {
+			f, stores := newFaulty(t, withAccountPage)
+			res := f.tokens()
+			_, withdraw, _ := f.accountPage()
+			stores.tell(verb, failsBefore)
+			f.browse(http.MethodPost, "/account", url.Values{"withdraw": withdraw}).unavailable(t)
+			stores.tell(verb, works)
+			_, withdraw, _ = f.accountPage()
+			if len(withdraw) != 1 {
+				t.Fatal("the consent is gone, and what it brought may live")
+			}
+			f.browse(http.MethodPost, "/account", url.Values{"withdraw": withdraw})
+			if _, left, _ := f.accountPage(); len(left) != 0 || f.alive(res.Access) || f.token(refreshForm(res.Refresh)).Error != "invalid_grant" {
+				t.Error("it was not withdrawn")
+			}
+		})
 	}
 }

@@ -22,27 +22,44 @@ import (
 func TestDisabledOnEveryPath(t *testing.T) {
 	rc := newReceiver(t, nil)
 	cfg := told(rc)
-	f := newFixture(t, cfg)
-	own, err := newAppLogin(t)
-	if err != nil {
-		t.Fatal(err)
+	configure := cfg.Configure
+	cfg.Configure = func(c *provider.Config) {
+		configure(c)
+		c.Introspection = &provider.Introspection{}
 	}
+	f := newFixture(t, cfg)
 	web := f.tokens()
 	plain := f.token(codeForm(f.code()))
 	code, offlineCode := f.code(), f.code("scope", "openid offline_access")
 	_, login := f.sub(t).loginPage()
+	own := &appLogin{}
 	own.begin(f.sub(t))
+	active := func(token string) bool {
+		_, doc := f.introspect("web", token)
+		return doc["active"] == true
+	}
+	again := map[string]func(t *testing.T) bool{
+		"the session in the browser":         func(*testing.T) bool { return f.signedIn() },
+		"an access token":                    func(*testing.T) bool { return f.alive(plain.Access) },
+		"an access token with offline":       func(*testing.T) bool { return f.alive(web.Access) },
+		"an access token, introspected":      func(*testing.T) bool { return active(plain.Access) },
+		"the one with offline, introspected": func(*testing.T) bool { return active(web.Access) },
+		"a refresh token, introspected":      func(*testing.T) bool { return active(web.Refresh) },
+	}
 	paths := map[string]func(t *testing.T) bool{
-		"the session in the browser":   func(*testing.T) bool { return f.signedIn() },
-		"an access token":              func(*testing.T) bool { return f.alive(plain.Access) },
-		"an access token with offline": func(*testing.T) bool { return f.alive(web.Access) },
-		"a refresh token":              func(*testing.T) bool { return f.token(refreshForm(web.Refresh)).status == http.StatusOK },
-		"a code":                       func(*testing.T) bool { return f.token(codeForm(code)).status == http.StatusOK },
-		"a code with offline":          func(*testing.T) bool { return f.token(codeForm(offlineCode)).status == http.StatusOK },
+		"a refresh token":     func(*testing.T) bool { return f.token(refreshForm(web.Refresh)).status == http.StatusOK },
+		"a code":              func(*testing.T) bool { return f.token(codeForm(code)).status == http.StatusOK },
+		"a code with offline": func(*testing.T) bool { return f.token(codeForm(offlineCode)).status == http.StatusOK },
 		"the password, on a page from before": func(t *testing.T) bool {
 			return f.sub(t).browse(http.MethodPost, "/login", login).status == http.StatusSeeOther
 		},
-		"CompleteLogin of the app's own page": func(t *testing.T) bool { return own.complete(f.op.Provider) },
+		"CompleteLogin of the app's own page": func(*testing.T) bool { return own.complete(f.op.Provider) },
+	}
+	for name, works := range again {
+		if !works(t) {
+			t.Fatalf("%s does not work to begin with", name)
+		}
+		paths[name] = works
 	}
 	if err := f.op.Provider.DisableUser(t.Context(), oidctest.Subject); err != nil {
 		t.Fatal(err)
@@ -76,8 +93,6 @@ func TestDisabledOnEveryPath(t *testing.T) {
 
 // appLogin is an app's own login page, of which one request waits.
 type appLogin struct{ id string }
-
-func newAppLogin(*testing.T) (*appLogin, error) { return &appLogin{}, nil }
 
 func (a *appLogin) begin(f *fixture) {
 	_, form := f.loginPage()

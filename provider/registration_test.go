@@ -536,3 +536,29 @@ func TestRegistrationConfig(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A client that is changed or deleted while somebody signs in for it gets no
+// answer at an address that is not its own any more.
+func TestClientChangesDuringLogin(t *testing.T) {
+	for name, change := range map[string]func(f *fixture, c registered) registered{
+		"deleted": func(f *fixture, c registered) registered {
+			return f.manage(http.MethodDelete, c.text("registration_client_uri"), c.text("registration_access_token"), "")
+		},
+		"moved": func(f *fixture, c registered) registered {
+			return f.manage(http.MethodPut, c.text("registration_client_uri"), c.text("registration_access_token"),
+				jsonText(f.t, appMetadata("client_id", c.text("client_id"), "redirect_uris", []string{"https://new.example/cb"})))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newRegistry(t, nil)
+			c := f.register(appMetadata())
+			_, form := f.loginPage("client_id", c.text("client_id"))
+			if r := change(f, c); r.status >= 300 {
+				t.Fatalf("%d %v", r.status, r.doc)
+			}
+			if a := f.browse(http.MethodPost, "/login", form); a.location != "" || a.status != http.StatusBadRequest || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+				t.Errorf("%d %q", a.status, a.location)
+			}
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/internal/wire"
 	"github.com/oidckit/oidckit/provider/internal/authorize"
+	"github.com/oidckit/oidckit/provider/internal/clients"
 	"github.com/oidckit/oidckit/provider/internal/scopes"
 	"github.com/oidckit/oidckit/provider/internal/session"
 	"github.com/oidckit/oidckit/provider/opstore"
@@ -88,13 +89,14 @@ func fromForm(r *http.Request, name string) string {
 }
 
 // client returns the client of a waiting request, which may have been removed
-// meanwhile; an empty one where the issuer itself asks.
+// meanwhile, or have given up the address that the answer would go to; an empty
+// one where the issuer itself asks.
 func (h *Handler) client(ctx context.Context, req *authorize.Request) (*opstore.Client, error) {
 	if req.ReturnTo != "" {
 		return &opstore.Client{}, nil
 	}
 	client, err := h.Clients.Client(ctx, req.ClientID)
-	if errors.Is(err, oidckit.ErrNotFound) {
+	if errors.Is(err, oidckit.ErrNotFound) || err == nil && !clients.MatchRedirectURI(client.Metadata.RedirectURIs, req.RedirectURI) {
 		return nil, authorize.ErrRequestExpired
 	}
 	return client, err

@@ -20,7 +20,7 @@ func (f *Introspection) check(*resolved) []error { return nil }
 func (f *Introspection) routes(a *assembly) []route {
 	c := a.cfg
 	h := &introspect.Handler{
-		Issuer: c.Issuer, Clients: a.auth, Registry: c.clients, Scopes: c.catalogue, Tokens: a.tokens, Grants: c.Stores.Grants,
+		Issuer: c.Issuer, Clients: a.auth, Scopes: c.catalogue, Tokens: a.tokens, Grants: c.Stores.Grants,
 		Subjects: a.tokens.Subjects, Claims: a.users.Claims, SigningAlg: c.SigningAlgs[0], Events: c.Events,
 	}
 	// RFC 9701 §6: the default is RS256

@@ -1,7 +1,7 @@
 // Package introspect is the introspection endpoint (RFC 7662), with answers in
 // JSON or, where the caller accepts them, signed (RFC 9701).
 //
-//	h := &introspect.Handler{Issuer: iss, Clients: auth, Registry: clients, Scopes: catalogue, Tokens: issuer, Grants: grants}
+//	h := &introspect.Handler{Issuer: iss, Clients: auth, Scopes: catalogue, Tokens: issuer, Grants: grants}
 //	err := h.Serve(w, r)
 //
 // It tells a client of its own tokens: access tokens, JWT or opaque, refresh

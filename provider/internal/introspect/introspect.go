@@ -17,10 +17,8 @@ import (
 // Handler serves the endpoint. Its fields are set once; it is safe for
 // concurrent use.
 type Handler struct {
-	Issuer  string
-	Clients *clientauth.Authenticator
-	// Registry finds the clients that tokens were issued to.
-	Registry opstore.Clients
+	Issuer   string
+	Clients  *clientauth.Authenticator
 	Scopes   *scopes.Catalogue
 	Tokens   *tokens.Issuer
 	Grants   opstore.Grants

@@ -13,6 +13,7 @@ import (
 	"github.com/oidckit/oidckit/internal/jose"
 	"github.com/oidckit/oidckit/provider"
 	"github.com/oidckit/oidckit/provider/oidctest"
+	"github.com/oidckit/oidckit/provider/opstore"
 )
 
 // introspecting is an issuer whose orders take opaque tokens; machine acts as
@@ -286,4 +287,39 @@ func signedBy(t *testing.T, f *fixture, j *jose.JWS) bool {
 		}
 	}
 	return false
+}
+
+// A client_id that is another client's now has no tokens of the one before.
+func TestIntrospectionByASuccessor(t *testing.T) {
+	f := newFixture(t, oidctest.Config{Clients: []oidckit.ClientMetadata{otherClient}, Configure: func(c *provider.Config) {
+		introspecting(c)
+		c.Registration = &provider.Registration{AllowAnonymous: true}
+	}})
+	registrations := f.op.Stores.Registrations
+	register := func(at time.Time) {
+		t.Helper()
+		m := webClient
+		m.ClientSecret, m.TokenEndpointAuthMethod, m.ResponseTypes = "", "client_secret_basic", []string{"code"}
+		m.IDTokenSignedResponseAlg, m.SubjectType, m.ApplicationType = "RS256", "public", "web"
+		err := registrations.CreateRegistration(t.Context(), &opstore.Registration{Client: opstore.Client{
+			Metadata: m, SecretHashes: []oidckit.TokenHash{oidckit.HashToken("web-secret")}, CreatedAt: at,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	register(time.Now())
+	tokens := f.tokens()
+	all := []string{tokens.Access, tokens.Refresh, tokens.ID}
+	for _, token := range all {
+		f.tells("web", token, map[string]any{"active": true})
+	}
+	if err := registrations.DeleteRegistration(t.Context(), "web", 0); err != nil {
+		t.Fatal(err)
+	}
+	// Tokens know only seconds: the next client comes a little later.
+	register(time.Now().Add(2 * time.Second))
+	for _, token := range all {
+		f.tells("web", token, nil)
+	}
 }

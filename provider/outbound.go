@@ -11,7 +11,7 @@ import (
 )
 
 // outboundTimeout leaves an endpoint time to answer within its own.
-const outboundTimeout = 5 * time.Second
+const outboundTimeout = 4 * time.Second
 
 // Outbound says how the issuer calls addresses that clients have given it:
 // jwks_uri, request_uri, sector_identifier_uri, backchannel_logout_uri. A call
@@ -27,7 +27,7 @@ type Outbound struct {
 	AllowPrivate bool
 	// RootCAs are the roots to trust; nil means the system's.
 	RootCAs *x509.CertPool
-	// Timeout bounds a call, its body included. Default 5 seconds, at most 8.
+	// Timeout bounds a call, its body included. Default 4 seconds, at most 8.
 	Timeout time.Duration
 }
 

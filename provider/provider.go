@@ -96,7 +96,7 @@ func (p *Provider) assemble() error {
 		Issuer: c.Issuer, Path: c.url.Path + c.Paths.Authorization, Clients: c.clients, Scopes: c.catalogue, Sessions: sessions, Tokens: issuer,
 		Codes: set.Codes, Consents: set.Consents, Interactions: set.Interactions, Box: box, Active: p.active,
 		LoginURL: c.LoginURL, ConsentURL: c.ConsentURL,
-		UserClaims: c.userClaims, ResponseTypes: c.responseTypes(), ACRValues: c.ACRValues,
+		UserClaims: c.userClaims, ResponseTypes: c.responseTypes(), ACRValues: c.ACRValues, Site: c.site,
 		CodeLifetime: l.Code, CodeMemory: l.AccessToken, ConsentLifetime: l.Consent,
 		TrustedClients: c.TrustedClients, AllowConfidentialWithoutPKCE: c.AllowConfidentialWithoutPKCE,
 		Logger: c.Logger, Events: c.Events,

@@ -173,9 +173,14 @@ func TestATK187ResponseModes(t *testing.T) {
 // The page of form_post sends itself, by the one script that its policy lets
 // run, or by its button; and may be answered with a redirect to anywhere.
 func TestFormPostPage(t *testing.T) {
-	f := newFixture(t, oidctest.Config{Configure: func(c *provider.Config) { c.TrustedClients = []string{"web"} }})
+	f := newFixture(t, oidctest.Config{Configure: func(c *provider.Config) {
+		c.TrustedClients, c.Languages = []string{"web"}, []provider.Language{provider.English(), provider.German()}
+	}})
 	f.authorize()
-	a := f.browse(http.MethodGet, "/authorize?"+request("response_mode", "form_post", "state", `"><script>alert(1)</script>`).Encode(), nil)
+	a := f.browse(http.MethodGet, "/authorize?"+request("response_mode", "form_post", "ui_locales", "de", "state", `"><script>alert(1)</script>`).Encode(), nil)
+	if !strings.Contains(a.body, `<html lang="de"`) || !strings.Contains(a.body, ">Weiter</button>") {
+		t.Errorf("OpenID Connect Core 1.0 §3.1.2.1 ui_locales: %s", a.body)
+	}
 	if a.status != http.StatusOK || a.location != "" || a.header.Get("Cache-Control") != "no-store" || a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Fatalf("%d %v", a.status, a.header)
 	}

@@ -14,6 +14,8 @@ type view struct {
 	// submits is set where the page holds a form, whose answer may redirect to
 	// a client on another origin.
 	submits bool
+	// tellsOrigin is set where a client may check whose form it gets.
+	tellsOrigin bool
 	// image is the address of the one image that the page shows, if any.
 	image string
 	// frames are the origins that the page's frames may show, script is the one

@@ -78,6 +78,9 @@ func setHeaders(h http.Header, v view) {
 	} else {
 		csp += "; form-action 'none'"
 	}
+	if v.tellsOrigin {
+		referrer = "strict-origin"
+	}
 	if v.image != "" {
 		csp += "; img-src " + policySource(v.image)
 	}

@@ -95,7 +95,7 @@ func (h *Handler) Grant(w http.ResponseWriter, r *http.Request, req *Request, se
 	h.Events.Send(r.Context(), oidckit.Event{
 		Name: oidckit.EventConsentGranted, Issuer: h.Issuer, ClientID: req.ClientID, Subject: sess.Subject, SessionID: sess.ID,
 	})
-	return h.fail(w, h.grant(w, r, req, client, sess, consent))
+	return h.fail(w, r, h.grant(w, r, req, client, sess, consent))
 }
 
 // remember adds what was allowed now to what was allowed before.

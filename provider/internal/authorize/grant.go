@@ -62,7 +62,7 @@ func (h *Handler) grant(w http.ResponseWriter, r *http.Request, req *Request, cl
 			return err
 		}
 	}
-	return h.respond(w, req, a)
+	return h.respond(w, r, req, a)
 }
 
 func (h *Handler) createCode(ctx context.Context, code string, req *Request, auth *opstore.Authorization) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/internal/wire"
 	"github.com/oidckit/oidckit/provider/internal/requestobject"
@@ -43,6 +44,8 @@ type Handler struct {
 	ACRValues []string
 	// Active reports whether a subject is still a user who may sign in.
 	Active func(ctx context.Context, subject string) (bool, error)
+	// Site is whose pages there are.
+	Site *page.Site
 	// LoginURL and ConsentURL are where people sign in and consent.
 	LoginURL   string
 	ConsentURL string
@@ -77,7 +80,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	req, client, err := h.check(r.Context(), p)
 	if err != nil {
-		return h.fail(w, err)
+		return h.fail(w, r, err)
 	}
 	sess, err := h.currentSession(r)
 	if err != nil {
@@ -85,7 +88,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	req.within(sess)
 	if reason := h.needsLogin(req, client, sess, time.Now()); reason != "" {
-		return h.fail(w, h.toLogin(w, req, reason))
+		return h.fail(w, r, h.toLogin(w, req, reason))
 	}
 	return h.Continue(w, r, req, client, sess)
 }
@@ -166,23 +169,23 @@ func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request,
 	req.within(sess)
 	if !h.meant(req, client, sess) {
 		// OpenID Connect Core 1.0 §3.1.2.1 id_token_hint, §3.1.2.2
-		return h.fail(w, refuse(req, oidckit.LoginRequired, "the user who is asked for has not signed in"))
+		return h.fail(w, r, refuse(req, oidckit.LoginRequired, "the user who is asked for has not signed in"))
 	}
 	if req.EssentialACR && !slices.Contains(req.ACRValues, sess.ACR) {
 		// OpenID Connect Core 1.0 §5.5.1.1: a failed authentication
-		return h.fail(w, refuse(req, oidckit.UnmetAuthenticationRequirements, "the user has signed in with another acr"))
+		return h.fail(w, r, refuse(req, oidckit.UnmetAuthenticationRequirements, "the user has signed in with another acr"))
 	}
 	needed, consent, err := h.needsConsent(r.Context(), req, client, sess)
 	if err != nil {
 		return err
 	}
 	if !needed {
-		return h.fail(w, h.grant(w, r, req, client, sess, consent))
+		return h.fail(w, r, h.grant(w, r, req, client, sess, consent))
 	}
 	if req.prompts(oidckit.PromptNone) {
-		return h.fail(w, refuse(req, oidckit.ConsentRequired, "the user must consent"))
+		return h.fail(w, r, refuse(req, oidckit.ConsentRequired, "the user must consent"))
 	}
-	return h.fail(w, h.toConsent(w, r, req, sess))
+	return h.fail(w, r, h.toConsent(w, r, req, sess))
 }
 
 func withQuery(target string, q url.Values) string {

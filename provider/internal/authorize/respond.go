@@ -18,19 +18,19 @@ type answer []parameter
 type parameter struct{ name, value string }
 
 // Fail ends a request with an error that its client is told.
-func (h *Handler) Fail(w http.ResponseWriter, req *Request, e *oidckit.Error) error {
-	return h.fail(w, &errorFor{e, req})
+func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, req *Request, e *oidckit.Error) error {
+	return h.fail(w, r, &errorFor{e, req})
 }
 
 // fail answers err where its client may be told, and hands on everything else,
 // nil too.
-func (h *Handler) fail(w http.ResponseWriter, err error) error {
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) error {
 	ef, ok := errors.AsType[*errorFor](err)
 	if !ok {
 		return err
 	}
 	wire.Log(h.Logger, "authorize", ef.err)
-	return h.respond(w, ef.req, refusal(ef.err))
+	return h.respond(w, r, ef.req, refusal(ef.err))
 }
 
 func refusal(e *oidckit.Error) answer {
@@ -42,7 +42,7 @@ func refusal(e *oidckit.Error) answer {
 }
 
 // respond sends the answer to the client's redirect URI, in the mode asked for.
-func (h *Handler) respond(w http.ResponseWriter, req *Request, a answer) error {
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req *Request, a answer) error {
 	if len(req.State) > 0 {
 		a = append(a, parameter{"state", string(req.State)})
 	}
@@ -56,7 +56,7 @@ func (h *Handler) respond(w http.ResponseWriter, req *Request, a answer) error {
 	}
 	switch req.ResponseMode {
 	case responsetype.ModeFormPost:
-		return writeForm(w, req.RedirectURI, a)
+		return h.writeForm(w, r, req, a)
 	case responsetype.ModeFragment:
 		redirect(w, a.after(req.RedirectURI, '#'))
 	default:
@@ -84,13 +84,13 @@ func (a answer) after(target string, separator byte) string {
 	return b.String()
 }
 
-// writeForm is OAuth 2.0 Form Post Response Mode.
-func writeForm(w http.ResponseWriter, target string, a answer) error {
-	form := page.FormPost{Action: target}
+// writeForm is OAuth 2.0 Form Post Response Mode §2.
+func (h *Handler) writeForm(w http.ResponseWriter, r *http.Request, req *Request, a answer) error {
+	form := page.FormPost{Action: req.RedirectURI}
 	for _, p := range a {
 		form.Fields = append(form.Fields, page.Field{Name: p.name, Value: p.value})
 	}
-	return page.WriteFormPost(w, form)
+	return h.Site.Write(w, r, req.UILocales, http.StatusOK, form)
 }
 
 // redirect answers with 303, so that no post is repeated elsewhere (RFC 9700

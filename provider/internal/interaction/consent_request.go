@@ -122,7 +122,7 @@ func (h *Handler) DenyConsent(w http.ResponseWriter, r *http.Request, id string)
 	h.Events.Send(r.Context(), oidckit.Event{
 		Name: oidckit.EventConsentDenied, Issuer: h.Issuer, ClientID: req.ClientID, Subject: sess.Subject, SessionID: sess.ID,
 	})
-	return h.Authorize.Fail(w, req, oidckit.NewError(oidckit.AccessDenied, "the user did not allow it"))
+	return h.Authorize.Fail(w, r, req, oidckit.NewError(oidckit.AccessDenied, "the user did not allow it"))
 }
 
 // decider returns the session of who has sent a form of this site.

@@ -200,7 +200,7 @@ func (h *Handler) FailLogin(w http.ResponseWriter, r *http.Request, id string, c
 	if req.ReturnTo != "" {
 		return e
 	}
-	return h.Authorize.Fail(w, req, e)
+	return h.Authorize.Fail(w, r, req, e)
 }
 
 // sameOrigin refuses a post that another site's page has made.

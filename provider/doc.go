@@ -32,6 +32,15 @@
 // issuer's own goes through the same login page: its LoginRequest has no
 // ClientID, and a ReturnTo.
 //
+// # Clients
+//
+// Clients are those of Config.Clients, and those in Stores.Registrations, where
+// clients put themselves (Config.Registration) and operators put them
+// (Config.ClientAdmin). Registered clients are looked up for each request and
+// never cached: one that was changed or deleted is so at once, on every replica,
+// with all that it was granted. A client knows a person by the subject of the
+// account, or by a pairwise one (Config.Pairwise).
+//
 // # Users
 //
 // Users are the accounts in Stores.Users (Accounts), or the app's own

@@ -81,6 +81,9 @@ func (r *Registrar) Update(ctx context.Context, reg *opstore.Registration, d Dra
 	if d.Secret != "" || !NeedsSecret(&d.Metadata) {
 		r.setSecret(&reg.Client, d)
 	}
+	if !SignsWithSecret(&d.Metadata) {
+		reg.Client.SealedSecret = nil
+	}
 	if err := r.Store.UpdateRegistration(ctx, reg); err != nil {
 		return err
 	}

@@ -32,9 +32,17 @@ func pageServer(t *testing.T) *httptest.Server {
 	mux.Handle("GET /again", show(page.Login{Client: page.Client{Name: "Webapp"}, Action: "/login", Username: "alice", Error: "That user name and password do not match."}))
 	mux.Handle("GET /consent", show(page.Consent{Client: page.Client{Name: "Webapp"}, UserName: "alice", Action: "/consent", Hidden: hidden,
 		Scopes: []page.ScopeLine{{Name: "openid", Description: "Know who you are"}, {Name: "email", Description: "Read your e-mail address"}}}))
+	mux.Handle("GET /choose", show(page.Choose{Client: page.Client{Name: "Webapp"}, UserName: "alice", Action: "/login", Hidden: hidden}))
+	mux.Handle("GET /account", show(page.Account{UserName: "alice", Action: "/account",
+		Allowed: []page.Allowed{
+			{Client: page.Client{Name: "Webapp"}, Scopes: []page.ScopeLine{{Name: "openid"}}, Withdraw: page.Field{Name: "withdraw", Value: "w1"}},
+			{Client: page.Client{Name: strings.Repeat("long", 30)}, Withdraw: page.Field{Name: "withdraw", Value: "w2"}},
+		},
+		Sessions: []page.Session{{Here: true, End: page.Field{Name: "end", Value: "e1"}}}}))
 	mux.Handle("GET /logout", show(page.Logout{ClientName: "Webapp", UserName: "alice", Action: "/logout", Hidden: hidden}))
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
-		got := r.PostFormValue("username") + r.PostFormValue("decision") + r.PostFormValue("logout")
+		got := r.PostFormValue("username") + r.PostFormValue("decision") + r.PostFormValue("logout") +
+			r.PostFormValue("account") + r.PostFormValue("withdraw") + r.PostFormValue("end")
 		if r.Header.Get("Origin") == "null" {
 			got = "null origin"
 		}
@@ -81,6 +89,24 @@ func TestPagesInABrowser(t *testing.T) {
 		}
 	}
 
+	// The keyboard alone reaches every button, in the order of the page.
+	for i, want := range []string{"continue", "other"} {
+		b.Open(srv.URL + "/choose")
+		b.Keys(strings.Repeat("\t", i+1))
+		b.Press("\r")
+		if got := b.Text("#there"); got != want {
+			t.Errorf("choice: the client got %q, want %q", got, want)
+		}
+	}
+	for i, want := range []string{"w1", "w2", "e1"} {
+		b.Open(srv.URL + "/account")
+		b.Keys(strings.Repeat("\t", i+1))
+		b.Press("\r")
+		if got := b.Text("#there"); got != want {
+			t.Errorf("account: button %d sent %q, want %q", i, got, want)
+		}
+	}
+
 	b.Open(srv.URL + "/logout")
 	b.Click("button[name=logout]")
 	if got := b.Text("#there"); got != "yes" {
@@ -92,7 +118,7 @@ func TestPagesInABrowser(t *testing.T) {
 func TestPagesFitTheWindow(t *testing.T) {
 	b := New(t)
 	srv := pageServer(t)
-	for _, path := range []string{"/login", "/again", "/consent", "/logout"} {
+	for _, path := range []string{"/login", "/again", "/consent", "/choose", "/account", "/logout"} {
 		for _, width := range []int64{280, 1200} {
 			b.Window(width, 600, false)
 			b.Open(srv.URL + path)

@@ -17,9 +17,7 @@ import (
 type Language struct {
 	tag, direction string
 	texts          map[string]string
-	// descriptions finds a message by the description of an error.
-	descriptions map[string]string
-	templates    func() *template.Template
+	templates      func() *template.Template
 }
 
 var (

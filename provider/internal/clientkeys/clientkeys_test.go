@@ -191,7 +191,7 @@ func TestHostileKeyAddress(t *testing.T) {
 	key := newKey(t, "1")
 	good := set(t, key)
 	var inside atomic.Int32
-	release := make(chan struct{})
+	release, hung := make(chan struct{}), key.sign(t)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/inside", func(http.ResponseWriter, *http.Request) { inside.Add(1) })
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/inside", http.StatusFound) })
@@ -203,16 +203,20 @@ func TestHostileKeyAddress(t *testing.T) {
 	})
 	s := httptest.NewServer(mux)
 	defer s.Close()
-	defer close(release)
-	client := httpx.NewClient(httpx.Config{Timeout: 300 * time.Millisecond, Guard: &safeurl.Guard{AllowLoopback: true}})
-	keys := open(t, Config{HTTPClient: client})
-	for _, path := range []string{"/moved", "/hangs", "/large", "/none"} {
+	keys := open(t, Config{HTTPClient: httpx.NewClient(httpx.Config{Guard: &safeurl.Guard{AllowLoopback: true}})})
+	hanging := make(chan error, 1)
+	go func() { hanging <- keys.Verify(t.Context(), byURI("hangs", s.URL+"/hangs"), hung) }()
+	for _, path := range []string{"/moved", "/large", "/none"} {
 		if err := keys.Verify(t.Context(), byURI("bad"+path, s.URL+path), key.sign(t)); !errors.Is(err, ErrNoKey) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 	if err := keys.Verify(t.Context(), byURI("good", s.URL+"/good"), key.sign(t)); err != nil {
 		t.Errorf("another client: %v", err)
+	}
+	close(release)
+	if err := <-hanging; !errors.Is(err, ErrNoKey) {
+		t.Errorf("the one that hangs: %v", err)
 	}
 	strict := open(t, Config{HTTPClient: httpx.NewClient(httpx.Config{Guard: &safeurl.Guard{}})})
 	if err := strict.Verify(t.Context(), byURI("app", s.URL+"/inside"), key.sign(t)); !errors.Is(err, ErrNoKey) {

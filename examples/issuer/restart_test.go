@@ -123,6 +123,34 @@ func TestRestartKeepsWhatWasIssued(t *testing.T) {
 	}
 }
 
+// Without its databases the program starts all the same, refuses what it cannot
+// do, and says so in lines like all others, without the passwords.
+func TestDatabasesAreDown(t *testing.T) {
+	for name, args := range map[string][]string{
+		"Redis":      {"-redis", "redis://:canary-word@127.0.0.1:1/0"},
+		"PostgreSQL": {"-db", "postgres://u:canary-word@127.0.0.1:1/x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr, issuer := freeIssuer(t, "")
+			config := write(t, "config.json", `{"users": [{"username": "alice", "password": "wonderland"}],
+				"clients": [{"client_id": "spa", "redirect_uris": ["https://spa.example/cb"]}]}`)
+			r := launch(t, t.TempDir(), addr, issuer, append(args, "-config", config)...)
+			if status := get(t, issuer+"/healthz", nil); status != http.StatusOK {
+				t.Errorf("healthz: %d", status)
+			}
+			endpoint := issuer + "/authorize?" + challenge("spa", "https://spa.example/cb", nil).Encode()
+			back, err := r.person("alice", "wonderland").Authorize(endpoint)
+			if err == nil && back.Query().Get("error") != "temporarily_unavailable" || err != nil && !strings.Contains(err.Error(), "status 503") {
+				t.Errorf("%v %v", back, err)
+			}
+			r.Stop()
+			if lines(t, r.Stderr()); strings.Contains(r.Stderr(), "canary-word") {
+				t.Errorf("the log holds a password: %s", r.Stderr())
+			}
+		})
+	}
+}
+
 // SIGTERM while a client is being told of a logout: the program ends at once,
 // and its successor tells the client, before anybody asks it anything.
 func TestLogoutSurvivesTheEnd(t *testing.T) {

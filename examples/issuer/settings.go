@@ -196,7 +196,7 @@ func usage(f *flag.FlagSet, out io.Writer) {
 	fmt.Fprint(out, "issuer: an OpenID provider\n\n")
 	f.SetOutput(out)
 	f.PrintDefaults()
-	fmt.Fprint(out, "\nWhat -config may hold stands in README.md beside the program.\n")
+	fmt.Fprint(out, "\nWhat -config may hold stands in examples/issuer/README.md.\n")
 	fmt.Fprint(out, "\nEach flag's value can also come from the environment: -issuer from OIDCKIT_ISSUER.\n")
 }
 

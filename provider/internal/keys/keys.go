@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -61,6 +60,7 @@ type Manager struct {
 	next atomic.Int64
 	// loading lets one load run at a time: an older one must not undo a newer.
 	loading sync.Mutex
+	again   again
 	wg      sync.WaitGroup
 
 	mu sync.Mutex
@@ -132,27 +132,6 @@ func (s *snapshot) active(alg string, now time.Time) *key {
 	}
 	return best
 }
-
-// Verify checks that one of the issuer's published keys has signed the token.
-func (m *Manager) Verify(ctx context.Context, j *jose.JWS) error {
-	s, err := m.current(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range s.keys {
-		k := &s.keys[i]
-		if k.record.ID == j.Header.KeyID && k.record.Algorithm == j.Header.Algorithm {
-			if err := j.Verify(k.record.Algorithm, k.public); err != nil {
-				return ErrNotOurs
-			}
-			return nil
-		}
-	}
-	return ErrNotOurs
-}
-
-// ErrNotOurs says that a token was not signed with a key of this issuer.
-var ErrNotOurs = errors.New("keys: not signed by a key of this issuer")
 
 // JWKS returns the published set (RFC 7517 §5).
 func (m *Manager) JWKS(ctx context.Context) (Document, error) {

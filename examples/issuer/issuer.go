@@ -27,6 +27,8 @@ func openStores(s *settings, logger zerolog.Logger) (opstore.Set, func() error, 
 	if s.redis == nil || err != nil {
 		return set, closeDB, err
 	}
+	// The client knows no other way to say it.
+	redis.SetLogger(redisLog{logger})
 	client := redis.NewClient(s.redis)
 	closeAll := func() error { return errors.Join(client.Close(), closeDB()) }
 	sessions, err := opredis.New(opredis.Config{Client: client})

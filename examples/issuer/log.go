@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
 	"net/http"
 	"strings"
@@ -51,6 +52,14 @@ type serverLog struct{ zerolog.Logger }
 func (l serverLog) Write(text []byte) (int, error) {
 	l.Warn().Str("detail", strings.TrimSpace(string(text))).Msg("http server")
 	return len(text), nil
+}
+
+// redisLog takes what the Redis client has to say, such as that nobody answers.
+type redisLog struct{ zerolog.Logger }
+
+// Printf is what the client calls.
+func (l redisLog) Printf(_ context.Context, format string, args ...any) {
+	l.Warn().Str("detail", fmt.Sprintf(format, args...)).Msg("redis")
 }
 
 // newServer bounds what a request may take.

@@ -84,9 +84,10 @@ func (p *Provider) assemble() error {
 	if err := crossOrigin.AddTrustedOrigin(c.url.Scheme + "://" + c.url.Host); err != nil {
 		return err
 	}
-	box := secret.NewBox(c.Secrets, "provider waiting requests")
+	// Issuers that share a key ring open nothing of each other's.
+	box := secret.NewBox(c.Secrets, "provider waiting requests of "+c.Issuer)
 	issuer := &tokens.Issuer{
-		URL: c.Issuer, Clients: c.clients, Subjects: c.subjects(), LocalSubjects: secret.NewBox(c.Secrets, "provider local subjects"),
+		URL: c.Issuer, Clients: c.clients, Subjects: c.subjects(), LocalSubjects: secret.NewBox(c.Secrets, "provider local subjects of "+c.Issuer),
 		Keys: p.keys, Revocations: set.Revocations, AccessTokens: set.AccessTokens,
 		UserClaims: c.userClaims, Claims: p.users.Claims, DefaultAlg: c.SigningAlgs[0],
 		AccessTokenLifetime: l.AccessToken, IDTokenLifetime: l.IDToken,

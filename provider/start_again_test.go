@@ -42,7 +42,7 @@ func TestStartAgainIsTheSameRequest(t *testing.T) {
 // sealedRequest returns what waits in a sealed request, without what is its own.
 func (f *fixture) sealedRequest(sealed string) string {
 	f.t.Helper()
-	plain, err := secret.NewBox(f.watch.config.Secrets, "provider waiting requests").OpenText(sealed, "authorization request")
+	plain, err := secret.NewBox(f.watch.config.Secrets, "provider waiting requests of "+f.base).OpenText(sealed, "authorization request")
 	if err != nil {
 		f.t.Fatal(err)
 	}

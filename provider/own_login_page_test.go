@@ -208,3 +208,37 @@ func TestAuthenticationTime(t *testing.T) {
 		}
 	})
 }
+
+// OpenID Connect Core 1.0 §3.1.2.1: who was let in because they had signed in
+// before has not signed in again, whatever the app's page says.
+func TestOldAuthentication(t *testing.T) {
+	o := newOwnPage(t, func(c *provider.Config) { c.TrustedClients = []string{"web"} })
+	for _, row := range []struct {
+		name string
+		with []string
+		age  time.Duration
+		ok   bool
+	}{
+		{"nothing asked", nil, 24 * time.Hour, true},
+		{"prompt login", []string{"prompt", "login"}, 10 * time.Minute, false},
+		{"prompt login, clocks that differ", []string{"prompt", "login"}, 30 * time.Second, true},
+		{"max_age 0", []string{"max_age", "0"}, 10 * time.Minute, false},
+		{"older than max_age", []string{"max_age", "600"}, 15 * time.Minute, false},
+		{"within max_age", []string{"max_age", "600"}, 9 * time.Minute, true},
+	} {
+		a, err := o.call(o.newRequest(http.MethodPost, "/app/signin", url.Values{}), func(w http.ResponseWriter, r *http.Request) error {
+			auth := oidckit.Authentication{Subject: oidctest.Subject, Time: time.Now().Add(-row.age)}
+			return o.op.Provider.CompleteLogin(w, r, o.sealed(row.with...), auth)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := url.Parse(a.location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := back.Query(); (got.Get("code") != "") != row.ok || !row.ok && got.Get("error") != "login_required" {
+			t.Errorf("%s: %v", row.name, got)
+		}
+	}
+}

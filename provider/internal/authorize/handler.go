@@ -175,6 +175,10 @@ func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request,
 		// OpenID Connect Core 1.0 §5.5.1.1: a failed authentication
 		return h.fail(w, r, refuse(req, oidckit.UnmetAuthenticationRequirements, "the user has signed in with another acr"))
 	}
+	if req.stale(sess) {
+		// OpenID Connect Core 1.0 §3.1.2.1: MUST actively re-authenticate
+		return h.fail(w, r, refuse(req, oidckit.LoginRequired, "the user has not signed in again"))
+	}
 	needed, consent, err := h.needsConsent(r.Context(), req, client, sess)
 	if err != nil {
 		return err
@@ -186,6 +190,21 @@ func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request,
 		return h.fail(w, r, refuse(req, oidckit.ConsentRequired, "the user must consent"))
 	}
 	return h.fail(w, r, h.toConsent(w, r, req, sess))
+}
+
+// clockSkew is how much the clocks of the issuer and of what has let the
+// person in may differ.
+const clockSkew = time.Minute
+
+// stale reports whether a session is of a sign-in before the one that was asked
+// for: an app's own page, or an upstream issuer, may have let in somebody who
+// was signed in already.
+func (r *Request) stale(sess *opstore.Session) bool {
+	since := time.Unix(r.ReceivedAt, 0).Add(-clockSkew)
+	if r.prompts(oidckit.PromptLogin) && sess.AuthTime.Before(since) {
+		return true
+	}
+	return r.MaxAge != nil && sess.AuthTime.Before(since.Add(-time.Duration(*r.MaxAge)*time.Second))
 }
 
 func withQuery(target string, q url.Values) string {

@@ -108,7 +108,15 @@ func (m *Manager) Signer(ctx context.Context, alg string) (*jose.Signer, error) 
 	if err != nil {
 		return nil, err
 	}
-	if k := s.active(alg, time.Now()); k != nil {
+	k := s.active(alg, time.Now())
+	if k == nil {
+		// Nobody has asked for so long that the last key has ended.
+		if s, err = m.lookAgain(ctx, s); err != nil {
+			return nil, err
+		}
+		k = s.active(alg, time.Now())
+	}
+	if k != nil {
 		return k.signer, nil
 	}
 	return nil, fmt.Errorf("keys: no active %s key", alg)

@@ -9,8 +9,8 @@ import (
 	"github.com/oidckit/oidckit/internal/jose"
 )
 
-// lookAgainEvery spaces the loads that keys bring which are not known: anybody
-// can make up a kid.
+// lookAgainEvery spaces the loads for which a caller waits: anybody can make up a
+// kid that is not known.
 const lookAgainEvery = time.Second
 
 // ErrNotOurs says that a token was not signed with a key of this issuer.
@@ -36,7 +36,7 @@ func (m *Manager) Verify(ctx context.Context, j *jose.JWS) error {
 	return nil
 }
 
-// again is when the keys were read last because one was not known.
+// again is when the keys were read last because one was missing.
 type again struct {
 	sync.Mutex
 	at time.Time

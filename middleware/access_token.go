@@ -14,6 +14,7 @@ type accessToken struct {
 	iss, aud, sub, jti, clientID, azp, scope, sid, acr, amr strictjson.Value
 
 	lifetime
+	tokenKind
 	authTime       int64
 	hasExp, hasIat bool
 	// confirmation is the key that the token is bound to, if any.
@@ -22,6 +23,8 @@ type accessToken struct {
 	idTokenSign string
 	// audCount is the number of audiences.
 	audCount int
+	// scopeArray says that scope may be an array.
+	scopeArray bool
 }
 
 // read takes the claims from a payload that is not verified yet.
@@ -82,10 +85,14 @@ func (c *accessToken) member(name []byte, v strictjson.Value) (err error) {
 func (c *accessToken) optional(name []byte, v strictjson.Value) {
 	text := v.Kind() == strictjson.KindString
 	switch string(name) {
-	case "scope":
-		if text {
-			c.scope = v
-		}
+	case claimScope:
+		c.scope = v
+	case "typ":
+		c.typ = v
+	case "token_use":
+		c.tokenUse = v
+	case "events":
+		c.hasEvents = true
 	case "azp":
 		if text {
 			c.azp = v
@@ -171,8 +178,7 @@ func (c *accessToken) identity(issuer string, accepted []string, payload []byte)
 		IssuedAt: timeOf(c.iat), ExpiresAt: timeOf(c.exp), AuthTime: timeOf(c.authTime),
 		Confirmation: c.confirmation, Claims: oidckit.Claims(payload),
 	}
-	// A scope that is no list of scope tokens grants nothing.
-	id.Scope, _ = oidckit.ParseScope(t[5])
+	id.Scope = c.scopes(t[5])
 	if c.amr.Kind() == strictjson.KindArray {
 		id.AMR, _ = c.amr.Texts()
 	}

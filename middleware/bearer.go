@@ -50,8 +50,11 @@ type Bearer struct {
 	// seen in bodies of another type, multipart/form-data included, and of
 	// other methods.
 	//
-	// Without AllowFormToken no body is ever touched: a parameter access_token
-	// in it is the app's own and tells nothing of who sends the request.
+	// Without AllowFormToken no token is taken from a form, but one beside a
+	// good token of another place makes the request invalid all the same
+	// (RFC 6750 §2): in a form that was parsed before, or whose Content-Length
+	// is no more than 64 KiB and that arrives within 2 seconds. Any other is
+	// left alone, and no body of a request without a good token is touched.
 	AllowFormToken bool
 	// AllowQueryToken takes a token from the parameter access_token of the
 	// query, too. Such a token ends up in logs, histories and Referer headers,
@@ -178,7 +181,7 @@ func (g *bearerGuard) judgeToken(w http.ResponseWriter, r *http.Request, c crede
 		}
 	}
 	if c.formUnread {
-		if e := checkForm(w, r); e != nil {
+		if e := g.checkForm(w, r); e != nil {
 			g.refuse(w, r, e, c.scheme, id)
 			return nil
 		}
@@ -190,7 +193,11 @@ func (g *bearerGuard) judgeToken(w http.ResponseWriter, r *http.Request, c crede
 	case g.Optional:
 		w.Header().Add("Vary", "Authorization")
 	}
-	return r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g))
+	ctx := r.Context()
+	if id.Confirmation != nil && id.Confirmation.JWKThumbprint != "" {
+		ctx = g.withProof(r, c.token, id.Confirmation.JWKThumbprint)
+	}
+	return r.WithContext(oidckit.ContextWithChallenger(ctx, id, g))
 }
 
 var privateValue = []string{"private"}

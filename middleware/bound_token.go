@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/oidckit/oidckit"
-	"github.com/oidckit/oidckit/internal/dpop"
 )
 
 var (
@@ -61,9 +60,11 @@ func (g *bearerGuard) checkBinding(w http.ResponseWriter, r *http.Request, c cre
 // checkProof takes the request's proof, and hands the client a new nonce where
 // it needs one.
 func (g *bearerGuard) checkProof(w http.ResponseWriter, r *http.Request, token, thumbprint string) *oidckit.Error {
-	proof, err := g.DPoP.check(r, dpop.Request{
-		Method: r.Method, Path: dpop.Path(r), AccessToken: token, Thumbprint: thumbprint,
-	})
+	want := proofRequest(r, token, thumbprint)
+	if g.hasProved(r, want) {
+		return nil
+	}
+	proof, err := g.DPoP.check(r, want)
 	var e *oidckit.Error
 	used := ""
 	if err == nil {

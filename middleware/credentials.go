@@ -66,7 +66,7 @@ func (b *Bearer) credentials(w http.ResponseWriter, r *http.Request) (credential
 		case hasParam(r.URL.RawQuery, tokenParam):
 			return credentials{scheme: c.scheme}, errSeveralWays
 		default:
-			c.formUnread = b.AllowFormToken
+			c.formUnread = true
 			return c, nil
 		}
 	}

@@ -32,7 +32,10 @@ var (
 
 // checkForm refuses a second token, in the form of a request whose first one
 // was found good.
-func checkForm(w http.ResponseWriter, r *http.Request) *oidckit.Error {
+func (b *Bearer) checkForm(w http.ResponseWriter, r *http.Request) *oidckit.Error {
+	if !b.AllowFormToken {
+		return peekForm(r)
+	}
 	tokens, bad := formTokens(w, r)
 	// RFC 6750 §2: Clients MUST NOT use more than one method
 	if bad == nil && len(tokens) > 0 {

@@ -49,7 +49,10 @@ func TestBodyOfStranger(t *testing.T) {
 		{"a scheme that is not taken", form, "DPoP good", "/", -1, 401},
 		{"a length that is too much", form, "", "/", 64<<10 + 1, 413},
 		{"a good token, and no form is read", middleware.Bearer{Verifier: onlyGood}, "Bearer good", "/", -1, 200},
-		{"no token, and no form is read", middleware.Bearer{Verifier: onlyGood, AllowQueryToken: true}, "", "/", -1, 401},
+		{"no token, and no form is read", middleware.Bearer{Verifier: onlyGood, AllowQueryToken: true}, "", "/", 20, 401},
+		{"nobody, and no form is read", middleware.Bearer{Verifier: onlyGood, Optional: true}, "", "/", 20, 200},
+		{"a bad token, and no form is taken", middleware.Bearer{Verifier: onlyGood}, "Bearer bad", "/", 20, 401},
+		{"a good token, and a form too large to be looked at", middleware.Bearer{Verifier: onlyGood}, "Bearer good", "/", 64<<10 + 1, 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, row.target, nil)
@@ -67,19 +70,26 @@ func TestBodyOfStranger(t *testing.T) {
 
 // RFC 9110 §10.1.1: nobody is told to go on whose token was not found good.
 func TestExpectContinue(t *testing.T) {
-	server := httptest.NewServer(middleware.Bearer{Verifier: onlyGood, AllowFormToken: true}.Require(http.HandlerFunc(who)))
-	defer server.Close()
-	for token, want := range map[string]string{"bad": "HTTP/1.1 401", "good": "HTTP/1.1 100"} {
-		conn := dial(t, server)
-		head := "POST / HTTP/1.1\r\nHost: api\r\nExpect: 100-continue\r\nContent-Type: " + formType + "\r\nContent-Length: 3\r\nAuthorization: Bearer " + token + "\r\n\r\n"
-		if _, err := io.WriteString(conn, head); err != nil {
-			t.Fatal(err)
+	for _, allowed := range []bool{true, false} {
+		server := httptest.NewServer(middleware.Bearer{Verifier: onlyGood, AllowFormToken: allowed}.Require(http.HandlerFunc(who)))
+		defer server.Close()
+		for token, want := range map[string]string{"bad": "HTTP/1.1 401", "good": "HTTP/1.1 100"} {
+			expectContinue(t, server, token, want)
 		}
-		line, err := bufio.NewReader(conn).ReadString('\n')
-		if err != nil || !strings.HasPrefix(line, want) {
-			t.Errorf("%s: %q, %v", token, line, err)
-		}
-		conn.Close()
+	}
+}
+
+func expectContinue(t *testing.T, server *httptest.Server, token, want string) {
+	t.Helper()
+	conn := dial(t, server)
+	defer conn.Close()
+	head := "POST / HTTP/1.1\r\nHost: api\r\nExpect: 100-continue\r\nContent-Type: " + formType + "\r\nContent-Length: 3\r\nAuthorization: Bearer " + token + "\r\n\r\n"
+	if _, err := io.WriteString(conn, head); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, want) {
+		t.Errorf("%s: %q, %v", token, line, err)
 	}
 }
 

@@ -17,7 +17,7 @@ func (b *Bearer) parameterCredentials(w http.ResponseWriter, r *http.Request, au
 	c := credentials{scheme: schemeBearer}
 	values := params(r.URL.RawQuery, tokenParam)
 	if c.inQuery = b.AllowQueryToken && len(values) > 0; c.inQuery {
-		c.formUnread = b.AllowFormToken
+		c.formUnread = true
 	} else if b.AllowFormToken {
 		form, bad := formTokens(w, r)
 		if bad != nil {

@@ -126,7 +126,7 @@ func TestFormParsedBefore(t *testing.T) {
 		header, none            int
 	}{
 		{"form", formType, "access_token=a%2Bb", true, 400, 200},
-		{"form where none is read", formType, "access_token=a%2Bb", false, 200, 401},
+		{"form where none is taken", formType, "access_token=a%2Bb", false, 400, 401},
 		{"RFC 6750 §2.2 multipart", "multipart/form-data; boundary=b", multipart, true, 200, 401},
 	} {
 		seen := ""

@@ -11,7 +11,7 @@ import (
 // introspectionAnswer is the document of RFC 7662 §2.2, read in one pass.
 type introspectionAnswer struct {
 	accessToken
-	active, tokenType, tokenUse strictjson.Value
+	active, tokenType strictjson.Value
 	// failed is the first member whose value is of a wrong type.
 	failed string
 	err    error
@@ -26,8 +26,6 @@ func (a *introspectionAnswer) read(doc []byte) error {
 			a.active = v
 		case "token_type":
 			a.tokenType = v
-		case "token_use":
-			a.tokenUse = v
 		default:
 			if err := a.member(name, v); err != nil && a.err == nil {
 				a.failed, a.err = string(name), err
@@ -119,8 +117,7 @@ func (v *IntrospectionVerifier) checkAnswerAudience(a *introspectionAnswer) *Tok
 }
 
 // checkType refuses what is no access token. token_type is how it is used
-// (RFC 6749 §7.1), but some issuers have a name for the kind of token in it,
-// and others use token_use for that.
+// (RFC 6749 §7.1), but some issuers have a name for the kind of token in it.
 func (a *introspectionAnswer) checkType() *TokenError {
 	if len(a.tokenType) != 0 {
 		switch text, _ := a.tokenType.Text(); strings.ToLower(text) {
@@ -134,8 +131,5 @@ func (a *introspectionAnswer) checkType() *TokenError {
 			return &TokenError{Claim: "token_type", Reason: "is " + shown(a.tokenType) + ", which is no access token's"}
 		}
 	}
-	if len(a.tokenUse) == 0 || a.tokenUse.Is("access_token") || a.tokenUse.Is("access") {
-		return nil
-	}
-	return &TokenError{Claim: "token_use", Reason: "is " + shown(a.tokenUse) + ", which is no access token's"}
+	return a.checkKind()
 }

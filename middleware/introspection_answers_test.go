@@ -112,6 +112,9 @@ func TestIntrospectionRefusals(t *testing.T) {
 		{"an ID token", with("token_type", "ID"), "token_type"},
 		{"token_type no string", with("token_type", []string{"Bearer"}), "token_type"},
 		{"a refresh token by token_use", with("token_use", "refresh_token"), "token_use"},
+		{"a refresh token by typ", with("typ", "Refresh"), "typ"},
+		{"an ID token by token_use", with("token_use", "id"), "token_use"},
+		{"a logout token", with("events", map[string]any{"x": map[string]any{}}), "events"},
 		{"nonce", with("nonce", "n"), "nonce"},
 		{"at_hash", with("at_hash", "h"), "at_hash"},
 		{"RFC 9449 §6.2 a DPoP token bound to no key", with("token_type", "DPoP"), "cnf"},
@@ -128,6 +131,7 @@ func TestIntrospectionRefusals(t *testing.T) {
 	for name, doc := range map[string]string{
 		"token_type in lower case": with("token_type", "bearer"), "token_type missing": with("token_type", nil),
 		"token_type access_token": with("token_type", "access_token"), "token_use access_token": with("token_use", "access_token"),
+		"typ Bearer":  with("typ", "Bearer"),
 		"iss missing": with("iss", nil), "exp missing": with("exp", nil), "username null": strings.Replace(i.active(), `"alice@example.com"`, "null", 1),
 		"exp passed within the leeway": with("exp", now-30), "nbf ahead within it": with("nbf", now+30),
 	} {

@@ -24,6 +24,9 @@ type trustedIssuer struct {
 	algorithms  []string
 	leeway      int64
 	allowTypJWT bool
+	// scopeClaim is empty where the scope is in the claim of that name.
+	scopeClaim      string
+	allowScopeArray bool
 
 	// keys are those of the issuer, or of all tenants of the template.
 	keys *keyring
@@ -78,6 +81,7 @@ func (s *issuerSet) add(c *JWTIssuer, path string, client *http.Client, logger z
 		algorithms:  slices.Clone(c.Algorithms),
 		leeway:      c.leewaySeconds(),
 		allowTypJWT: c.AllowTypJWT,
+		scopeClaim:  c.ScopeClaim, allowScopeArray: c.AllowScopeArray,
 	}
 	if t.algorithms == nil {
 		t.algorithms = jose.Algorithms()

@@ -159,9 +159,9 @@ func TestConfigOfIssuers(t *testing.T) {
 		{"the same twice", one(middleware.JWTIssuer{Issuer: "https://first.example"}), []string{"Issuers[1].Issuer", "the same"}},
 		{"no issuer", one(middleware.JWTIssuer{}), []string{"Issuers[1].Issuer", "empty"}},
 		{"ATK-148 no audience", middleware.JWTConfig{Issuers: []middleware.JWTIssuer{{Issuer: "https://a.example"}}}, []string{"Issuers[0].Audience"}},
-		{"settings without effect", middleware.JWTConfig{Audience: audience, Algorithms: []string{"ES256"}, AllowTypJWT: true, Leeway: 1,
+		{"settings without effect", middleware.JWTConfig{Audience: audience, Algorithms: []string{"ES256"}, AllowTypJWT: true, AllowScopeArray: true, ScopeClaim: "scp", Leeway: 1,
 			Keys: middleware.KeySource{JWKSFile: "x"}, Tenants: allow, Issuers: []middleware.JWTIssuer{{Issuer: "https://a.example"}}},
-			[]string{"Algorithms", "AllowTypJWT", "Leeway", "Keys", "Tenants"}},
+			[]string{"Algorithms", "AllowTypJWT", "AllowScopeArray", "ScopeClaim", "Leeway", "Keys", "Tenants"}},
 		{"every issuer's problems at once", middleware.JWTConfig{Issuer: "x", Audience: audience, Issuers: []middleware.JWTIssuer{
 			{Issuer: "y", Leeway: time.Hour}, {Issuer: "https://z.example", Algorithms: []string{"none"}}}},
 			[]string{` Issuer "x"`, `Issuers[0].Issuer "y"`, "Issuers[0].Leeway", "Issuers[1].Algorithms"}},

@@ -54,7 +54,14 @@ func (t *trustedIssuer) checkClaims(c *accessToken, h *jose.Header) error {
 	if c.idTokenSign != "" {
 		return &TokenError{Claim: c.idTokenSign, Reason: "is the sign of an ID token, which no API takes"}
 	}
-	return c.checkPresence(isAccessTokenType(h.Type))
+	if isAccessTokenType(h.Type) {
+		return c.checkPresence(true)
+	}
+	// RFC 8725 §3.12
+	if err := c.checkKind(); err != nil {
+		return err
+	}
+	return c.checkPresence(false)
 }
 
 // checkTenant decides about the tenant of a template.

@@ -51,9 +51,17 @@ type JWTConfig struct {
 	Leeway time.Duration
 	// AllowTypJWT takes tokens whose header has typ JWT, or none, for issuers
 	// that predate RFC 9068. Of those, iat, jti and client_id are not
-	// demanded. A token that shows signs of an ID token (nonce, at_hash,
-	// c_hash) is refused even so.
+	// demanded. A token that shows signs of another kind is refused even so: of
+	// an ID token (nonce, at_hash, c_hash), of a logout token (events), or by a
+	// claim typ or token_use that says ID, refresh and the like.
 	AllowTypJWT bool
+	// AllowScopeArray takes a claim scope that is an array of scope tokens, too,
+	// for issuers that do not write it as RFC 6749 §3.3 and RFC 9068 §2.2.3 have
+	// it. Otherwise such a token has no scope.
+	AllowScopeArray bool
+	// ScopeClaim is the claim that the scope is read from, in place of "scope":
+	// "scp", for some issuers. It may be a string or an array.
+	ScopeClaim string
 	// Tenants says which tenants of an issuer template are accepted. Required
 	// with a template, and of no use without.
 	Tenants Tenants
@@ -89,10 +97,12 @@ type JWTIssuer struct {
 	Algorithms []string
 	Keys       KeySource
 	// HTTPClient, where it is nil, is that of the JWTConfig.
-	HTTPClient  *http.Client
-	Leeway      time.Duration
-	AllowTypJWT bool
-	Tenants     Tenants
+	HTTPClient      *http.Client
+	Leeway          time.Duration
+	AllowTypJWT     bool
+	AllowScopeArray bool
+	ScopeClaim      string
+	Tenants         Tenants
 }
 
 // problems collects what is wrong with a configuration.
@@ -119,7 +129,8 @@ func (p *problems) err() error {
 // c, and the prefix that the names of their fields have.
 func (c *JWTConfig) issuers(p *problems) (all []JWTIssuer, paths []string) {
 	own := JWTIssuer{Issuer: c.Issuer, Audience: c.Audience, Audiences: c.Audiences, Algorithms: c.Algorithms, Keys: c.Keys,
-		HTTPClient: c.HTTPClient, Leeway: c.Leeway, AllowTypJWT: c.AllowTypJWT, Tenants: c.Tenants}
+		HTTPClient: c.HTTPClient, Leeway: c.Leeway, AllowTypJWT: c.AllowTypJWT,
+		AllowScopeArray: c.AllowScopeArray, ScopeClaim: c.ScopeClaim, Tenants: c.Tenants}
 	if c.Issuer != "" || len(c.Issuers) == 0 {
 		all, paths = append(all, own), append(paths, "")
 	} else {
@@ -128,7 +139,8 @@ func (c *JWTConfig) issuers(p *problems) (all []JWTIssuer, paths []string) {
 			name string
 			set  bool
 		}{{"Algorithms", c.Algorithms != nil}, {"Keys", !c.Keys.isZero()}, {"Leeway", c.Leeway != 0},
-			{"AllowTypJWT", c.AllowTypJWT}, {"Tenants", !c.Tenants.isZero()}} {
+			{"AllowTypJWT", c.AllowTypJWT}, {"AllowScopeArray", c.AllowScopeArray}, {"ScopeClaim", c.ScopeClaim != ""},
+			{"Tenants", !c.Tenants.isZero()}} {
 			if f.set {
 				p.add(f.name, "has no effect on Issuers and there is no Issuer")
 			}
@@ -176,6 +188,11 @@ func (c *JWTIssuer) validate(p *problems) {
 	}
 	if c.Leeway > maxLeeway {
 		p.add("Leeway", "is %s, more than %s", c.Leeway, maxLeeway)
+	}
+	if c.ScopeClaim == claimScope {
+		p.add("ScopeClaim", "is where the scope is anyway; leave it empty")
+	} else if c.ScopeClaim != "" && c.AllowScopeArray {
+		p.add("AllowScopeArray", "has no effect: ScopeClaim is set, and takes both forms")
 	}
 	c.Keys.validate(p, c.Issuer)
 }

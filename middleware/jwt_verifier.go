@@ -153,6 +153,7 @@ func (v *JWTVerifier) verify(ctx context.Context, e *seenToken, clock time.Time)
 	if e.key, err = e.ring.verify(ctx, jws, e.ref); err != nil {
 		return issuer, err
 	}
+	t.findScope(&c, jws.Payload)
 	e.identity = c.identity(issuer, t.audiences, jws.Payload)
 	if err := v.denied.check(e.identity, &e.revision); err != nil {
 		return issuer, err

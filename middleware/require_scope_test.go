@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -48,6 +49,61 @@ func TestScopeOfToken(t *testing.T) {
 				t.Errorf("event %+v", event)
 			}
 		})
+	}
+}
+
+// ATK-147: other forms of a scope count where an issuer's settings say so, and
+// for that issuer alone.
+func TestScopeAsOthersWriteIt(t *testing.T) {
+	strict, arrays, scp := newIssuer(t), newIssuer(t), newIssuer(t)
+	g, _ := newAPIOf(t, middleware.JWTConfig{Audience: audience, Issuers: []middleware.JWTIssuer{
+		{Issuer: strict.URL}, {Issuer: arrays.URL, AllowScopeArray: true}, {Issuer: scp.URL, ScopeClaim: "scp"}}})
+	g.handler = g.bearer(middleware.RequireScope("read", "write")(http.HandlerFunc(g.serve)))
+	for _, row := range []struct {
+		name             string
+		claims           map[string]any
+		strict, arr, scp bool
+	}{
+		{"a string", map[string]any{"scope": "write read"}, true, true, false},
+		{"an array", map[string]any{"scope": []string{"read", "x", "write"}}, false, true, false},
+		{"an array with a repeated one", map[string]any{"scope": []string{"read", "read", "write"}}, false, true, false},
+		{"an array without one", map[string]any{"scope": []string{"read", "writer"}}, false, false, false},
+		{"an array of two in one", map[string]any{"scope": []string{"read write"}}, false, false, false},
+		{"an array with an empty one", map[string]any{"scope": []string{"read", "", "write"}}, false, false, false},
+		{"an array that holds a number", map[string]any{"scope": []any{"read", "write", 1}}, false, false, false},
+		{"nested arrays", map[string]any{"scope": [][]string{{"read", "write"}}}, false, false, false},
+		{"an object", map[string]any{"scope": map[string]bool{"read": true, "write": true}}, false, false, false},
+		{"an empty array", map[string]any{"scope": []string{}}, false, false, false},
+		{"scp, a string", map[string]any{"scope": nil, "scp": "read write"}, false, false, true},
+		{"scp, an array", map[string]any{"scope": nil, "scp": []string{"read", "write"}}, false, false, true},
+		{"scp, and scope grants nothing", map[string]any{"scope": "write", "scp": []string{"read"}}, false, false, false},
+		{"scp null", map[string]any{"scope": "read write", "scp": json.RawMessage("null")}, true, true, false},
+		{"scp a number", map[string]any{"scope": nil, "scp": 1}, false, false, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for iss, ok := range map[*testIssuer]bool{strict: row.strict, arrays: row.arr, scp: row.scp} {
+				token := "Bearer " + iss.token(t, row.claims)
+				for range 2 {
+					resp := g.get(token)
+					if ok {
+						g.wantServed(t, resp)
+						continue
+					}
+					if !strings.Contains(resp.Header.Get("WWW-Authenticate"), `scope="read write"`) {
+						t.Errorf("challenge %q", resp.Header.Get("WWW-Authenticate"))
+					}
+					g.wantRefused(t, resp, 403, "insufficient_scope")
+				}
+			}
+		})
+	}
+	for field, cfg := range map[string]middleware.JWTConfig{
+		"ScopeClaim":      {Issuer: strict.URL, Audience: audience, ScopeClaim: "scope"},
+		"AllowScopeArray": {Issuer: strict.URL, Audience: audience, ScopeClaim: "scp", AllowScopeArray: true},
+	} {
+		if _, err := middleware.NewJWTVerifier(cfg); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: %v", field, err)
+		}
 	}
 }
 

@@ -52,6 +52,21 @@ func newBench(tb testing.TB) *bench {
 
 func newBenchWith(tb testing.TB, configure func(*provider.Config)) *bench {
 	tb.Helper()
+	p := newBenchIssuer(tb, configure)
+	browser := oidctest.NewBrowser(tb, p.Issuer(), &http.Client{Transport: p.LocalTransport(nil)})
+	if _, err := browser.Authorize(p.Issuer() + "/authorize?" + request().Encode()); err != nil {
+		tb.Fatal(err)
+	}
+	b := &bench{p: p, w: &memoryWriter{header: http.Header{}}}
+	for _, c := range browser.Client.Jar.Cookies(&url.URL{Scheme: "https", Host: "op.example", Path: "/"}) {
+		b.cookie = c.Name + "=" + c.Value
+	}
+	return b
+}
+
+// newBenchIssuer is an issuer that nobody has signed in to.
+func newBenchIssuer(tb testing.TB, configure func(*provider.Config)) *provider.Provider {
+	tb.Helper()
 	const issuer = "https://op.example"
 	set := opstore.NewMemory().Open(issuer)
 	client := webClient
@@ -62,19 +77,10 @@ func newBenchWith(tb testing.TB, configure func(*provider.Config)) *bench {
 		Resources: []provider.Resource{{Resource: ordersAPI, Scopes: []string{"orders:read"}}},
 	}
 	configure(&c)
-	p := newProvider(tb, c)
 	if _, err := provider.NewAccounts(set.Users).Create(tb.Context(), provider.Account{Username: oidctest.Username, PasswordHash: aliceHash}); err != nil {
 		tb.Fatal(err)
 	}
-	browser := oidctest.NewBrowser(tb, issuer, &http.Client{Transport: p.LocalTransport(nil)})
-	if _, err := browser.Authorize(issuer + "/authorize?" + request().Encode()); err != nil {
-		tb.Fatal(err)
-	}
-	b := &bench{p: p, w: &memoryWriter{header: http.Header{}}}
-	for _, c := range browser.Client.Jar.Cookies(&url.URL{Scheme: "https", Host: "op.example", Path: "/"}) {
-		b.cookie = c.Name + "=" + c.Value
-	}
-	return b
+	return newProvider(tb, c)
 }
 
 func (b *bench) get(target string) *memoryWriter {
@@ -102,9 +108,9 @@ func tokenRequest(form string) *http.Request {
 	return r
 }
 
-// bare signs n payloads of the size of the issuer's and writes them as the
-// same JSON: the least that such an answer costs.
-func bare(tb testing.TB, n int) func() {
+// bareAnswer signs n payloads of the size of the issuer's and returns the same
+// JSON: the least that such an answer costs.
+func bareAnswer(tb testing.TB, n int) func() []byte {
 	tb.Helper()
 	key, err := jose.GenerateKey("ES256")
 	if err != nil {
@@ -114,16 +120,11 @@ func bare(tb testing.TB, n int) func() {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &memoryWriter{header: http.Header{}}
 	payload := map[string]any{
 		"iss": "https://op.example", "sub": "web", "aud": []string{ordersAPI}, "client_id": "web", "exp": 1, "iat": 1,
 		"jti": "0123456789012345678901.0123456789012345678901", "scope": "orders:read",
 	}
-	return func() {
-		form, err := io.ReadAll(tokenRequest("grant_type=client_credentials").Body)
-		if err != nil || len(form) == 0 {
-			panic(err)
-		}
+	return func() []byte {
 		res := map[string]any{"token_type": "Bearer", "expires_in": 3600, "scope": "orders:read"}
 		for i := range n {
 			claims, err := json.Marshal(payload)
@@ -138,8 +139,21 @@ func bare(tb testing.TB, n int) func() {
 		if err != nil {
 			panic(err)
 		}
+		return body
+	}
+}
+
+// bare reads a request and answers it so.
+func bare(tb testing.TB, n int) func() {
+	tb.Helper()
+	sign, w := bareAnswer(tb, n), &memoryWriter{header: http.Header{}}
+	return func() {
+		form, err := io.ReadAll(tokenRequest("grant_type=client_credentials").Body)
+		if err != nil || len(form) == 0 {
+			panic(err)
+		}
 		w.reset().Header().Set("Content-Type", "application/json")
-		w.Write(body)
+		w.Write(sign())
 	}
 }
 

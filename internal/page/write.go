@@ -42,12 +42,17 @@ func hashOf(text string) string {
 // written when it returns an error that is not the connection's.
 func Write(w http.ResponseWriter, status int, p Page) error { return write(w, English, "", status, p) }
 
+// pageBytes is what most pages have without their style.
+const pageBytes = 2048
+
 func write(w http.ResponseWriter, l *Language, brand string, status int, p Page) error {
 	v := p.page(status, l)
 	var body, out bytes.Buffer
+	body.Grow(pageBytes)
 	if err := l.templates().ExecuteTemplate(&body, v.template, v.data); err != nil {
 		return fmt.Errorf("page: %s: %w", v.template, err)
 	}
+	out.Grow(len(styleText) + len(v.script) + body.Len() + pageBytes)
 	err := l.templates().ExecuteTemplate(&out, "layout", struct {
 		Title, Brand, Language, Direction string
 		Style                             template.CSS

@@ -97,29 +97,27 @@ const basicWeb = "Authorization: Basic d2ViOndlYi1zZWNyZXQ=\r\n"
 // codeFlow is two requests: the answer of a session that is there, and the
 // code's exchange.
 func (c *plainClient) codeFlow(cookie string) func() {
-	query, form := "/authorize?"+request("scope", "openid orders:read").Encode(), codeForm("").Encode()+"&code="
-	return func() { c.redeem(form, c.do(query, "Cookie: "+cookie+"\r\n", "")) }
+	return func() { c.redeem(c.do(benchQuery, "Cookie: "+cookie+"\r\n", "")) }
 }
 
 // loginFlow is four: the request, the login page, the password, the exchange.
 func (c *plainClient) loginFlow() func() {
-	query, form := "/authorize?"+request("scope", "openid orders:read").Encode(), codeForm("").Encode()+"&code="
 	login := "&username=" + oidctest.Username + "&password=" + url.QueryEscape(oidctest.Password)
 	return func() {
-		page := c.do(query, "", "")
+		page := c.do(benchQuery, "", "")
 		c.do(page, "", "")
 		_, sealed, _ := strings.Cut(page, "?request=")
-		c.redeem(form, c.do("/login", "", "request="+sealed+login))
+		c.redeem(c.do("/login", "", "request="+sealed+login))
 	}
 }
 
-func (c *plainClient) redeem(form, location string) {
+func (c *plainClient) redeem(location string) {
 	_, code, ok := strings.Cut(location, "?code=")
 	if !ok {
 		panic(location)
 	}
 	code, _, _ = strings.Cut(code, "&")
-	if c.do("/token", basicWeb, form+code); !bytes.Contains(c.body, []byte(`"id_token"`)) {
+	if c.do("/token", basicWeb, benchForm+code); !bytes.Contains(c.body, []byte(`"id_token"`)) {
 		panic(string(c.body))
 	}
 }

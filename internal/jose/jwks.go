@@ -17,7 +17,8 @@ import (
 const maxKeys = 256
 
 var (
-	errKey = errors.New("jose: key is not usable")
+	errKey    = errors.New("jose: key is not usable")
+	errNoKeys = errors.New("no keys member")
 	// ErrKeySet says that a document is no JWK set at all.
 	ErrKeySet = errors.New("jose: not a JWK set")
 )
@@ -25,11 +26,28 @@ var (
 // ParseJWKS reads the keys of a JWK set that may verify signatures, in the
 // order of the set, and says how many it skipped (RFC 7517 §5): those of an
 // unknown type or curve, symmetric or private ones, those for another use,
-// invalid or weak ones, and all keys that share a kid while an algorithm could
-// take either (which of them was meant cannot be known), unless each names
-// another issuer. A key that is listed twice is taken once. A document that is
-// no strict JSON or no set is an error that wraps ErrKeySet.
+// invalid or weak ones, those that are no strict JSON in themselves (a member
+// that stands twice, a lone surrogate), and all keys that share a kid while an
+// algorithm could take either (which of them was meant cannot be known), unless
+// each names another issuer. A key that is listed twice is taken once, and a
+// member that is null is none. A document that is no set, or no strict JSON
+// beside its keys, is an error that wraps ErrKeySet.
 func ParseJWKS(data []byte) (keys []JWK, skipped int, err error) {
+	keys, skipped, err = readSet(data)
+	if errors.Is(err, strictjson.ErrInvalid) {
+		if rest, ok := withoutBrokenKeys(data); ok {
+			keys, skipped, err = readSet(rest)
+		}
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", ErrKeySet, err)
+	}
+	keys, ambiguous := unambiguous(keys)
+	return keys, skipped + ambiguous, nil
+}
+
+// readSet reads a set that is strict JSON throughout, key by key.
+func readSet(data []byte) (keys []JWK, skipped int, err error) {
 	found := false
 	err = strictjson.Object(data, func(name []byte, v strictjson.Value) error {
 		if string(name) != "keys" {
@@ -50,14 +68,10 @@ func ParseJWKS(data []byte) (keys []JWK, skipped int, err error) {
 			return nil
 		})
 	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", ErrKeySet, err)
+	if err == nil && !found {
+		err = errNoKeys
 	}
-	if !found {
-		return nil, 0, fmt.Errorf("%w: no keys member", ErrKeySet)
-	}
-	keys, ambiguous := unambiguous(keys)
-	return keys, skipped + ambiguous, nil
+	return keys, skipped, err
 }
 
 // unambiguous drops repetitions of a key, which are no fault, and keys that
@@ -151,6 +165,10 @@ func verifies(ops []string) bool {
 }
 
 func (m *members) member(name []byte, v strictjson.Value) (err error) {
+	// some issuers write null for what a key has not got
+	if v.Kind() == strictjson.KindNull {
+		return nil
+	}
 	switch string(name) {
 	case "kty":
 		m.kty, err = v.Text()

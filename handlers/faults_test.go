@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers"
+	"github.com/oidckit/oidckit/internal/jose"
 )
 
 func withTimeout(d time.Duration) func(*handlers.Config) {
@@ -88,8 +91,8 @@ func TestIssuerDown(t *testing.T) {
 			if res.StatusCode != http.StatusBadGateway || !strings.Contains(res.body, "/auth/login?return_to=%2Fme") || strings.Contains(res.body, "canary") || len(b.cookies(a)) != 0 {
 				t.Errorf("%d %s", res.StatusCode, res.body)
 			}
-			if err := a.rp.Check(t.Context()); err == nil {
-				t.Error("Check is content")
+			if err := a.rp.Check(t.Context()); !errors.Is(err, oidckit.TemporarilyUnavailable) {
+				t.Errorf("Check = %v", err)
 			}
 			if name == "no token endpoint" {
 				return // well-formed metadata is kept for its hour
@@ -137,6 +140,48 @@ func TestKeyRotation(t *testing.T) {
 	}
 }
 
+// The issuer has moved its keys: the metadata that led to the old address is
+// looked up anew, and logins go on.
+func TestMovedKeySet(t *testing.T) {
+	for name, old := range map[string]http.HandlerFunc{
+		"gone":   http.NotFound,
+		"a page": func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newIDP(t)
+			a := newApp(t, p, options{})
+			if b := a.browser(); b.open(a.URL+"/me").StatusCode != http.StatusOK {
+				t.Fatal("no login")
+			}
+			signer := newSigner("RS256", "kid-next")
+			set, err := jose.MarshalJWKS([]jose.JWK{published(signer, "")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.play(script{
+				metadata: func(m map[string]any) { m["jwks_uri"] = p.URL + "/moved" },
+				idToken:  func(claims map[string]any) string { return signWith(signer, "JWT", claims) },
+				serve: func(w http.ResponseWriter, r *http.Request) bool {
+					switch r.URL.Path {
+					case "/jwks":
+						old(w, r)
+					case "/moved":
+						w.Write(set)
+					default:
+						return false
+					}
+					return true
+				},
+			})
+			soon(t, func() bool {
+				b := a.browser()
+				b.open(a.URL + "/me")
+				return b.loggedIn(a) == "alice"
+			})
+		})
+	}
+}
+
 // FLT-54: a browser that goes away in the middle of a callback has no session
 // afterwards, and its login cannot be finished again.
 func TestBrowserGoesAway(t *testing.T) {
@@ -156,17 +201,15 @@ func TestBrowserGoesAway(t *testing.T) {
 		return false
 	}})
 	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, callback, nil)
-	if _, err := b.Do(req); err == nil {
-		t.Fatal("the request did not end")
-	}
-	p.play(script{})
-	deadline := time.Now().Add(10 * time.Second)
-	for !strings.Contains(a.logs.String(), `"refused"`) {
-		if time.Now().After(deadline) {
-			t.Fatal("the callback has not ended")
+	// The page may just overtake the end of the connection.
+	if res, err := b.Do(req); err == nil {
+		res.Body.Close()
+		if res.StatusCode != http.StatusBadGateway {
+			t.Errorf("status %d", res.StatusCode)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
+	soon(t, func() bool { return strings.Contains(a.logs.String(), `"refused"`) })
+	p.play(script{})
 	if n := s.sessions.writes.Load(); n != 0 {
 		t.Errorf("%d sessions were made", n)
 	}

@@ -79,7 +79,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 		return nil, fmt.Errorf("Config.BaseURL %w", err)
 	}
 	rp.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, HTTPClient: cfg.HTTPClient, Logger: cfg.Logger})
-	if rp.keys, err = jwks.New(jwks.Config{Fetch: rp.fetchKeys, Scope: keyScope(cfg.Issuer), Logger: cfg.Logger}); err != nil {
+	if rp.keys, err = jwks.New(jwks.Config{Fetch: rp.fetchKeys, Failed: rp.metadata.Expire, Scope: keyScope(cfg.Issuer), Logger: cfg.Logger}); err != nil {
 		return nil, err
 	}
 	memory, err := rpstore.NewBoundedMemory(rpstore.MemoryConfig{MaxRecords: maxRedeeming})
@@ -120,10 +120,13 @@ func (rp *RelyingParty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(w, r)
 }
 
-// Check fetches the issuer's metadata, for an app that wants to fail early.
+// Check fetches the issuer's metadata, for an app that wants to fail early. An
+// error matches oidckit.TemporarilyUnavailable: a later call may succeed.
 func (rp *RelyingParty) Check(ctx context.Context) error {
-	_, err := rp.issuer(ctx)
-	return err
+	if _, err := rp.issuer(ctx); err != nil {
+		return fmt.Errorf("handlers: %w: %w", oidckit.TemporarilyUnavailable, err)
+	}
+	return nil
 }
 
 // Close ends background work. It may be called more than once.

@@ -48,7 +48,9 @@ func NewJWTVerifier(cfg JWTConfig) (*JWTVerifier, error) {
 
 // Check fetches metadata and keys of every issuer where the verifier has none,
 // for those who want to fail early and for readiness probes. It needs no call
-// while keys are held.
+// while keys are held, and makes none while an issuer that has failed is given
+// time, 16 seconds at most: until then the error is that of the last attempt.
+// Errors match oidckit.TemporarilyUnavailable, and the cause.
 //
 // Of tenants that have keys of their own it does so for those that Tenants
 // lists, as far as Max has room, and for those whose tokens were good before.

@@ -44,8 +44,10 @@ type KeySource struct {
 	PublicKeys []PublicKey
 	// SoftLifetime is the age at which keys are fetched anew while they serve.
 	// A key that the issuer has withdrawn is refused after that time at the
-	// latest, while the issuer can be reached. Default 5 minutes, and 10
-	// seconds for a file.
+	// latest, while the issuer can be reached: where nothing was fetched for
+	// that long, tokens wait for it, up to 5 seconds, and an issuer that takes
+	// longer makes them fail as unchecked. Default 5 minutes, and 10 seconds
+	// for a file.
 	SoftLifetime time.Duration
 	// HardLifetime is for how long keys serve while they cannot be fetched
 	// anew. After that, tokens cannot be checked. Default 24 hours.
@@ -172,11 +174,25 @@ func newKeyring(issuer string, s *KeySource, fetch func(context.Context) ([]byte
 	if soft == 0 && s.JWKSFile != "" {
 		soft = fileLifetime
 	}
-	cache, err := jwks.New(jwks.Config{Fetch: fetch, SoftLifetime: soft, HardLifetime: s.HardLifetime, Scope: keyScope(issuer), Logger: logger})
+	k := &keyring{issuer: issuer}
+	var err error
+	k.cache, err = jwks.New(jwks.Config{
+		Fetch: fetch, Failed: k.rediscover, SoftLifetime: soft, HardLifetime: s.HardLifetime,
+		Scope: keyScope(issuer), Logger: logger,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &keyring{Source: cache, issuer: issuer, cache: cache}, nil
+	k.Source = k.cache
+	return k, nil
+}
+
+// rediscover has the metadata fetched anew that led to keys that could not be
+// had: the issuer may have moved them.
+func (k *keyring) rediscover() {
+	if k.metadata != nil {
+		k.metadata.Expire()
+	}
 }
 
 // Close ends fetches under way.

@@ -48,9 +48,7 @@ func TestKeysFromFile(t *testing.T) {
 	}
 	g.wantRefused(t, g.get(one), 503, "temporarily_unavailable")
 	write(string(marshal(t, first)))
-	if err := v.Check(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, 10*time.Second, func() bool { return v.Check(t.Context()) == nil })
 	g.wantServed(t, g.get(one))
 	write(string(marshal(t, first, second)))
 	eventually(t, 10*time.Second, func() bool { return g.get(two).StatusCode == http.StatusOK })

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/oidckit/oidckit"
 )
 
 // warmAtOnce is for how many tenants keys are fetched at a time, so that a
@@ -18,9 +20,13 @@ func (k *keyring) warm(ctx context.Context) error {
 		return nil
 	}
 	if err := k.cache.Warm(ctx); err != nil {
-		return fmt.Errorf("middleware: keys of %s: %w", k.issuer, err)
+		return errNotWarm(k.issuer, err)
 	}
 	return nil
+}
+
+func errNotWarm(issuer string, cause error) error {
+	return fmt.Errorf("middleware: keys of %s: %w: %w", issuer, oidckit.TemporarilyUnavailable, cause)
 }
 
 // warm fetches the keys of the issuer, or of those of its tenants that are
@@ -31,7 +37,7 @@ func (t *trustedIssuer) warm(ctx context.Context) error {
 	}
 	rings, err := t.listedKeys()
 	if err != nil {
-		return fmt.Errorf("middleware: keys of %s: %w", t.name, err)
+		return errNotWarm(t.name, err)
 	}
 	listed := len(rings)
 	rings = append(rings, t.seenKeys()...)
@@ -85,7 +91,7 @@ func warmAll(ctx context.Context, rings []*keyring) []error {
 				errs[i] = ring.warm(ctx)
 				<-gate
 			case <-ctx.Done():
-				errs[i] = fmt.Errorf("middleware: keys of %s: %w", ring.issuer, ctx.Err())
+				errs[i] = errNotWarm(ring.issuer, ctx.Err())
 			}
 		})
 	}

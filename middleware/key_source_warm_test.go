@@ -2,6 +2,8 @@ package middleware_test
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/middleware"
 )
 
@@ -79,8 +82,41 @@ func TestCheckOfListedTenants(t *testing.T) {
 	_, v = newAPIOf(t, p.config(middleware.Tenants{Allowed: many}))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := v.Check(gone); err == nil {
-		t.Error("Check passes without waiting")
+	if err := v.Check(gone); !errors.Is(err, oidckit.TemporarilyUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("Check without waiting = %v", err)
+	}
+}
+
+// FLT-01: the error of an issuer that is down says that it may pass, and that
+// whoever checks asks too often costs the issuer nothing.
+func TestCheckOfAnIssuerThatIsDown(t *testing.T) {
+	for name, keys := range map[string]func(string) middleware.KeySource{
+		"metadata": func(string) middleware.KeySource { return middleware.KeySource{} },
+		"URL":      func(issuer string) middleware.KeySource { return middleware.KeySource{JWKSURI: issuer + "/keys"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			iss := newIssuer(t)
+			iss.set(true)
+			synctest.Test(t, func(t *testing.T) {
+				_, v := newAPIOf(t, middleware.JWTConfig{Issuer: iss.URL, Audience: audience, Keys: keys(iss.URL), HTTPClient: &http.Client{Transport: inMemory{iss}}})
+				for range 60 {
+					for range 50 {
+						if err := v.Check(t.Context()); !errors.Is(err, oidckit.TemporarilyUnavailable) || !strings.Contains(err.Error(), iss.URL) {
+							t.Fatal(err)
+						}
+					}
+					time.Sleep(time.Second)
+				}
+				if n := iss.calls.Load(); n < 4 || n > 8 {
+					t.Errorf("%d calls in a minute", n)
+				}
+				iss.set(false)
+				time.Sleep(16 * time.Second)
+				if err := v.Check(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 const (
 	maxDocument  = 512 << 10
 	lifetime     = time.Hour
+	minAge       = time.Second
 	fetchTimeout = 8 * time.Second
 	minBackoff   = 500 * time.Millisecond
 	maxBackoff   = 5 * time.Second
@@ -49,6 +50,7 @@ type Client struct {
 
 	mu       sync.Mutex
 	current  *oidckit.ProviderMetadata
+	fetched  time.Time
 	staleAt  time.Time
 	err      error
 	retryAt  time.Time
@@ -94,13 +96,7 @@ func (c *Client) Metadata(ctx context.Context) (*oidckit.ProviderMetadata, error
 func (c *Client) look() (*oidckit.ProviderMetadata, <-chan struct{}, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
-	fresh := c.current != nil && now.Before(c.staleAt)
-	resting := c.err != nil && now.Before(c.retryAt)
-	if !fresh && !resting && c.inFlight == nil {
-		c.inFlight = make(chan struct{})
-		go c.refresh(c.inFlight)
-	}
+	c.renew(time.Now())
 	switch {
 	case c.current != nil:
 		return c.current, nil, nil
@@ -108,6 +104,32 @@ func (c *Client) look() (*oidckit.ProviderMetadata, <-chan struct{}, error) {
 		return nil, c.inFlight, nil
 	default:
 		return nil, nil, c.err
+	}
+}
+
+// Expire has the metadata fetched anew behind the callers' backs, because what
+// it says has failed, as an address does that the issuer has moved away from.
+// What is held is served until then, and no issuer that has failed is asked
+// sooner for it.
+func (c *Client) Expire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	// one that is this new is not why
+	if c.current == nil || now.Sub(c.fetched) < minAge || c.ctx.Err() != nil {
+		return
+	}
+	c.staleAt = now
+	c.renew(now)
+}
+
+// renew starts a fetch where one is due. Its caller holds mu.
+func (c *Client) renew(now time.Time) {
+	fresh := c.current != nil && now.Before(c.staleAt)
+	resting := c.err != nil && now.Before(c.retryAt)
+	if !fresh && !resting && c.inFlight == nil {
+		c.inFlight = make(chan struct{})
+		go c.refresh(c.inFlight)
 	}
 }
 
@@ -121,7 +143,8 @@ func (c *Client) refresh(done chan struct{}) {
 	defer close(done)
 	c.inFlight = nil
 	if err == nil {
-		c.current, c.staleAt = m, time.Now().Add(lifetime)
+		c.current, c.fetched = m, time.Now()
+		c.staleAt = c.fetched.Add(lifetime)
 		c.err, c.backoff = nil, 0
 		return
 	}

@@ -247,6 +247,64 @@ func TestLifetimeAndBackoff(t *testing.T) {
 	})
 }
 
+// A document that has led nowhere is fetched anew, and served until another is
+// there; one that has just come is not why, and back-off holds.
+func TestExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const iss = "https://id.example.com"
+		hits, status, path := 0, 200, "/jwks"
+		c := New(Config{Issuer: iss, HTTPClient: &http.Client{Transport: roundTrip(func() (int, string) {
+			hits++
+			time.Sleep(300 * time.Millisecond)
+			return status, strings.ReplaceAll(document(iss), "/jwks", path)
+		})}})
+		want := func(fetches int, at string) {
+			t.Helper()
+			m, err := c.Metadata(t.Context())
+			synctest.Wait()
+			if err != nil || m.JWKSURI != iss+at || hits != fetches {
+				t.Errorf("%v, %v after %d fetches, want %s after %d", m, err, hits, at, fetches)
+			}
+		}
+		c.Expire()
+		synctest.Wait()
+		if hits != 0 {
+			t.Error("fetched what nobody has asked for")
+		}
+		want(1, "/jwks")
+		path = "/moved"
+		c.Expire()
+		want(1, "/jwks")
+		time.Sleep(time.Second)
+		for range 10 {
+			c.Expire()
+		}
+		want(2, "/jwks")
+		time.Sleep(400 * time.Millisecond)
+		want(2, "/moved")
+
+		status = 503
+		time.Sleep(time.Second)
+		for range 100 {
+			c.Expire()
+			time.Sleep(400 * time.Millisecond)
+			if m, err := c.Metadata(t.Context()); err != nil || m.JWKSURI != iss+"/moved" {
+				t.Errorf("%v, %v", m, err)
+			}
+		}
+		synctest.Wait()
+		if hits < 8 || hits > 14 {
+			t.Errorf("%d fetches in 40 seconds of failure", hits)
+		}
+		c.Close()
+		time.Sleep(time.Minute)
+		before := hits
+		c.Expire()
+		want(before, "/moved")
+		synctest.Wait()
+	})
+}
+
 func TestClosed(t *testing.T) {
 	c := New(Config{Issuer: "https://id.example.com"})
 	c.Close()

@@ -7,8 +7,9 @@
 //
 // Callers that ask at the same time share one fetch, which runs on a context
 // of its own: one that goes away takes nothing from the others. What was
-// fetched is served for an hour and refreshed behind the callers' backs; while
-// the issuer is down the last good document stays. A failure is remembered for
+// fetched is served for an hour and refreshed behind the callers' backs, sooner
+// where a caller says that it does not hold (Expire); while the issuer is down
+// the last good document stays. A failure is remembered for
 // a moment, so that a dead issuer is not asked by every request.
 //
 // The document must name the configured issuer exactly, and its endpoints must

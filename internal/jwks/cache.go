@@ -67,11 +67,13 @@ const (
 	fetchTimeout = 10 * time.Second
 	// hangGrace is how long a fetch whose time is over may take to say so.
 	hangGrace = 100 * time.Millisecond
-	// coldWait is how long a request waits for the first keys, lookupWait how
-	// long for a fetch that may bring its kid.
+	// coldWait is how long a request waits for the first keys, and for others
+	// than those that are past their soft lifetime; lookupWait how long for a
+	// fetch that may bring its kid.
 	coldWait   = 5 * time.Second
 	lookupWait = time.Second
-	// maxWaiting bounds the requests that wait with a kid nobody knows.
+	// maxWaiting bounds the requests that wait with a kid nobody knows, and
+	// apart from them those with a known one once a fetch has taken lookupWait.
 	maxWaiting = 256
 	// unknownInterval is the least time between fetches for unknown kids. Until
 	// the next one is allowed, what the last did not bring is unknown without
@@ -84,10 +86,14 @@ const (
 	// nobody, and little of unknownInterval, so that who invents kids cannot
 	// have maxWaiting requests held all the time.
 	quickAnswer = 200 * time.Millisecond
-	// quietWait is for how long nobody waits after one that took longer: a key
-	// that does come is taken as soon as it is there.
+	// quietWait is for how long after one that took longer a single request
+	// waits for each fetch, the one that has it made: a key that does come is
+	// taken as soon as it is there.
 	quietWait  = 30 * time.Second
 	maxBackoff = 16 * time.Second
+	// failureCounts is for how long at least a failure shows that the source
+	// cannot be asked: longer than it takes to fail again.
+	failureCounts = 30 * time.Second
 )
 
 // Config is how a Cache gets its keys and for how long it trusts them.
@@ -96,9 +102,13 @@ type Config struct {
 	// when its context does, which is never the one of a request. One that does
 	// not end is not waited for, and not called again until it does. Required.
 	Fetch func(ctx context.Context) ([]byte, error)
-	// SoftLifetime is the age at which keys are refreshed while they are
-	// served; a key that the issuer withdraws is refused after this time while
-	// the issuer answers. Default 5 minutes.
+	// Failed, where set, is called after each fetch that brought no key set, so
+	// that what has led to its address can be looked up anew. It does not block.
+	Failed func()
+	// SoftLifetime is the age up to which keys are served without asking. They
+	// are refreshed before, while they are served; once it is over they serve
+	// only after a refresh has failed, so that a key that the issuer withdraws
+	// is refused by then while the issuer answers. Default 5 minutes.
 	SoftLifetime time.Duration
 	// HardLifetime is how long keys serve while the issuer cannot be reached.
 	// Default 24 hours.
@@ -150,14 +160,16 @@ type Cache struct {
 	running  *fetch
 	failures int
 	lastErr  error
-	// retryAt is when a fetch may follow one that failed.
-	retryAt time.Time
+	// failedAt is when the last one failed, and retryAt when another may follow.
+	failedAt, retryAt time.Time
 	// unknownAt is when a fetch for an unknown kid was last started: a budget
 	// of its own, so that such kids never delay a fetch that is due.
 	unknownAt time.Time
 	// quietUntil is when requests may wait again for a fetch for an unknown kid.
 	quietUntil time.Time
-	waiting    int
+	// waiting counts the requests that wait with an unknown kid, stale those
+	// that wait for keys in the place of those that are past the soft lifetime.
+	waiting, stale int
 }
 
 // snapshot is a key set as of its last successful fetch.
@@ -178,8 +190,9 @@ func New(config Config) (*Cache, error) {
 }
 
 // Find implements Source. While the keys are fresh it neither locks nor
-// allocates for a key that is known. It waits only for keys that it has not
-// got: at most 5 seconds for the first ones, at most one for others.
+// allocates for a key that is known. It waits at most 5 seconds for the first
+// keys, and for others than those that nobody has had refreshed in their soft
+// lifetime, and at most one for a key that is not among those it has.
 func (c *Cache) Find(ctx context.Context, r Ref) (crypto.PublicKey, error) {
 	if s := c.current.Load(); s != nil && int64(time.Since(c.started)) < c.due.Load() {
 		if key := s.find(r); key != nil {
@@ -222,8 +235,9 @@ func (c *Cache) Generation(now time.Time) uint64 {
 }
 
 // Warm fetches the keys where there are none yet, or none that may still be
-// served, and waits for them as long as ctx allows. It pays no heed to earlier
-// failures. The error wraps ErrUnavailable and the cause.
+// served, and waits for them as long as ctx allows. A source that has failed
+// is given time, as by Find: until then the error is that of the last attempt.
+// It wraps ErrUnavailable and the cause.
 func (c *Cache) Warm(ctx context.Context) error {
 	c.mu.Lock()
 	if c.usable(time.Now()) != nil {
@@ -236,16 +250,20 @@ func (c *Cache) Warm(ctx context.Context) error {
 	}
 	f := c.running
 	if f == nil {
-		f = c.start(time.Now())
+		f = c.startUnlessFailing(time.Now())
 	}
+	failure := c.lastErr
 	c.mu.Unlock()
+	if f == nil {
+		return unavailable(failure)
+	}
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		return unavailable(ctx.Err())
 	}
 	if f.err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, f.err)
+		return unavailable(f.err)
 	}
 	return nil
 }

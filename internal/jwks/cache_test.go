@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -227,16 +228,18 @@ func TestIssuersDoNotShareKeys(t *testing.T) {
 
 func TestLogs(t *testing.T) {
 	var out bytes.Buffer
-	i := &issuer{}
-	i.fail(errDown)
-	c := newCache(t, Config{Fetch: i.fetch, Logger: zerolog.New(zerolog.SyncWriter(&out))})
-	wantErr(t, c, "secret-kid", ErrUnavailable)
-	i.fail(nil)
-	i.publish(t, es256(t, "a"))
-	if err := c.Warm(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	c.Close()
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{}
+		i.fail(errDown)
+		c := newCache(t, Config{Fetch: i.fetch, Logger: zerolog.New(zerolog.SyncWriter(&out))})
+		wantErr(t, c, "secret-kid", ErrUnavailable)
+		i.publish(t, es256(t, "a"))
+		time.Sleep(time.Second)
+		if err := c.Warm(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	})
 	for _, want := range []string{"could not be fetched", "recovered", "key set changed", errDown.Error()} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())

@@ -15,6 +15,8 @@
 // those answers. Fetching is not left to keyfunc: here concurrent callers
 // share one fetch on a context of its own, a stranger's invented kid costs the
 // issuer at most one fetch a second, and a source that fails is given time.
+// Keys past their soft lifetime serve only while the source fails: one that is
+// slow is waited for, and is no reason to believe a key that is withdrawn.
 //
 // The package makes no request itself, reads no tokens and verifies no
 // signatures.

@@ -15,10 +15,18 @@ type fetch struct {
 	started time.Time
 	done    chan struct{}
 	err     error
-	// slow is set, under Cache.mu, once somebody has waited in vain.
-	slow bool
-	// unknown says, under Cache.mu, that it is for an unknown kid.
+	// unknown says, under Cache.mu, that it is for an unknown kid, and which.
 	unknown bool
+	kid     string
+}
+
+func (f *fetch) ended() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
 }
 
 var (
@@ -51,6 +59,9 @@ func (c *Cache) run(f *fetch) {
 	defer cancel()
 	asked := time.Now()
 	set, skipped, err := c.load(ctx)
+	if err != nil && c.config.Failed != nil && c.ctx.Err() == nil {
+		c.config.Failed()
+	}
 
 	c.mu.Lock()
 	before := report{snapshot: c.current.Load(), failures: c.failures}
@@ -81,7 +92,13 @@ func (c *Cache) conclude(f *fetch, changed bool, took time.Duration) {
 	}
 }
 
-func (c *Cache) load(ctx context.Context) (*keySet, int, error) {
+// load must not end the program either, whatever the set holds and Scope does.
+func (c *Cache) load(ctx context.Context) (set *keySet, skipped int, err error) {
+	defer func() {
+		if recover() != nil {
+			set, err = nil, errPanic
+		}
+	}()
 	data, err := c.ask(ctx)
 	if err != nil {
 		return nil, 0, fmt.Errorf("jwks: fetching keys: %w", err)
@@ -146,7 +163,7 @@ func (c *Cache) call(ctx context.Context) (a answer) {
 func (c *Cache) failed(err error) {
 	now := time.Now()
 	c.failures++
-	c.lastErr = err
+	c.lastErr, c.failedAt = err, now
 	c.retryAt = now.Add(min(time.Second<<min(c.failures-1, 10), maxBackoff))
 	if s := c.current.Load(); s != nil {
 		c.setDue(later(c.retryAt, s.fetched.Add(c.refreshAge())))

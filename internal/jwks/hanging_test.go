@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/oidckit/oidckit/internal/jose"
 )
 
 // FLT-56: a source that ends neither with its context nor with Close takes
@@ -30,10 +32,17 @@ func TestSourceThatNeverEnds(t *testing.T) {
 		wantKey(t, c, "a")
 		hang.Store(true)
 		begin := time.Now()
+		time.Sleep(10 * time.Minute)
+		// until its time is over, it may still bring that the key is withdrawn
+		wantErr(t, c, "a", ErrUnavailable)
+		if d := time.Since(begin); d > 10*time.Minute+coldWait {
+			t.Fatalf("waited %v", d)
+		}
+		time.Sleep(fetchTimeout)
 		for time.Since(begin) < hard-20*time.Minute {
 			asked := time.Now()
 			wantKey(t, c, "a")
-			if d := time.Since(asked); d > lookupWait {
+			if d := time.Since(asked); d != 0 {
 				t.Fatalf("waited %v", d)
 			}
 			time.Sleep(10 * time.Minute)
@@ -77,21 +86,35 @@ func TestCloseWhileTheSourceHangs(t *testing.T) {
 
 // FLT-55
 func TestSourceThatPanics(t *testing.T) {
-	i := &issuer{}
-	i.publish(t, es256(t, "a"))
+	set, err := jose.MarshalJWKS([]jose.JWK{{KeyID: "a", Issuer: "one", Key: publicKey(t, "ES256", "a")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := func(context.Context) ([]byte, error) { return set, nil }
 	var calls atomic.Int64
-	c := newCache(t, Config{Fetch: func(ctx context.Context) ([]byte, error) {
+	once := func() {
 		if calls.Add(1) == 1 {
 			panic("canary")
 		}
-		return i.fetch(ctx)
-	}})
-	_, err := c.Key(t.Context(), "a", "ES256")
-	if !errors.Is(err, ErrUnavailable) || strings.Contains(err.Error(), "canary") {
-		t.Errorf("%v", err)
 	}
-	if err := c.Warm(t.Context()); err != nil {
-		t.Error(err)
+	for name, config := range map[string]Config{
+		"Fetch": {Fetch: func(ctx context.Context) ([]byte, error) { once(); return fetch(ctx) }},
+		"Scope": {Fetch: fetch, Scope: func(string) (string, bool) { once(); return "", true }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls.Store(0)
+			synctest.Test(t, func(t *testing.T) {
+				c := newCache(t, config)
+				_, err := c.Key(t.Context(), "a", "ES256")
+				if !errors.Is(err, ErrUnavailable) || strings.Contains(err.Error(), "canary") {
+					t.Errorf("%v", err)
+				}
+				time.Sleep(time.Second)
+				if err := c.Warm(t.Context()); err != nil {
+					t.Error(err)
+				}
+				wantKey(t, c, "a")
+			})
+		})
 	}
-	wantKey(t, c, "a")
 }

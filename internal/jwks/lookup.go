@@ -51,16 +51,17 @@ func (c *Cache) lookup(ctx context.Context, w wanted) (crypto.PublicKey, error) 
 	if key == nil {
 		return c.lookupUnknown(ctx, w, s, now)
 	}
-	// Nobody asked in the last fifth of the soft lifetime, so nothing was
-	// refreshed behind a request, and a key withdrawn meanwhile must not pass.
-	if age >= c.config.SoftLifetime && f != nil && c.failures == 0 && !f.slow {
-		return c.lookupStale(ctx, w, key, f)
+	// Nobody asked in the last fifth of the soft lifetime, or the refresh takes
+	// its time, and a key withdrawn meanwhile must not pass.
+	failing := c.failures > 0 && now.Before(c.failureEnds())
+	if age >= c.config.SoftLifetime && f != nil && !failing {
+		return c.lookupStale(ctx, w, f, now)
 	}
 	switch {
 	case age < c.config.SoftLifetime && c.failures == 0:
 		c.setDue(s.fetched.Add(c.config.SoftLifetime))
 	case f != nil:
-		c.setDue(now.Add(fetchTimeout))
+		c.setDue(c.failureEnds())
 	default:
 		c.setDue(later(c.retryAt, now.Add(time.Second)))
 	}
@@ -97,22 +98,40 @@ func (c *Cache) lookupCold(ctx context.Context, w wanted, now time.Time) (crypto
 	return nil, ErrUnknownKey
 }
 
-// lookupStale waits for the refresh and falls back on the key that is held.
-// Its caller holds mu.
-func (c *Cache) lookupStale(ctx context.Context, w wanted, held crypto.PublicKey, f *fetch) (crypto.PublicKey, error) {
-	c.mu.Unlock()
-	if err := wait(ctx, f, lookupWait); err == nil {
-		if key := w.in(c.current.Load()); key != nil {
-			return key, nil
-		}
-		return nil, ErrUnknownKey
-	}
-	if ctx.Err() == nil {
-		c.mu.Lock()
-		f.slow = true
+// failureEnds returns until when the last failure shows that the source cannot
+// be asked, so that keys serve beyond their soft lifetime without waiting for
+// another attempt. No failure counts for longer than that lifetime, or for the
+// time between two where that is longer: one from before a key was withdrawn
+// does not keep it longer than a fetch from before would have.
+func (c *Cache) failureEnds() time.Time {
+	return c.failedAt.Add(max(c.config.SoftLifetime, failureCounts))
+}
+
+// lookupStale waits for the refresh of keys past their soft lifetime. That it
+// takes long is no leave to use the key that is held, nor is a request that
+// goes away; only that it fails is. Its caller holds mu.
+func (c *Cache) lookupStale(ctx context.Context, w wanted, f *fetch, now time.Time) (crypto.PublicKey, error) {
+	if now.Sub(f.started) >= lookupWait && c.stale >= maxWaiting {
 		c.mu.Unlock()
+		return nil, unavailable(errSlow)
 	}
-	return held, nil
+	c.stale++
+	c.mu.Unlock()
+	err := wait(ctx, f, coldWait)
+	c.mu.Lock()
+	c.stale--
+	c.mu.Unlock()
+	if !f.ended() {
+		return nil, unavailable(err)
+	}
+	s := c.usable(time.Now())
+	if s == nil {
+		return nil, unavailable(err)
+	}
+	if key := w.in(s); key != nil {
+		return key, nil
+	}
+	return nil, ErrUnknownKey
 }
 
 // lookupUnknown has keys, and not this one. Its caller holds mu.
@@ -129,7 +148,7 @@ func (c *Cache) lookupUnknown(ctx context.Context, w wanted, s *snapshot, now ti
 	}
 	deadline := now.Add(lookupWait)
 	for {
-		f, joined, err := c.fetchFor(now)
+		f, joined, err := c.fetchFor(w.KeyID, now)
 		if err != nil {
 			c.mu.Unlock()
 			return nil, err
@@ -158,7 +177,13 @@ func (c *Cache) lookupUnknown(ctx context.Context, w wanted, s *snapshot, now ti
 // fetchFor returns a fetch that may bring an unknown kid, or the answer where
 // there is none to wait for: that the kid is unknown, in the second for which
 // a fetch has told, and else that this cannot be known. Its caller holds mu.
-func (c *Cache) fetchFor(now time.Time) (f *fetch, joined bool, err error) {
+//
+// In the quiet time only the request that has a fetch made waits for it. Who
+// comes while it runs is refused, as in all of a second whose fetch another kid
+// has used up: of a flood of invented kids each is then called unknown. With
+// the same kid it may be a rotation, and those who come with its first request
+// must not be called unknown: of them nothing is known yet.
+func (c *Cache) fetchFor(kid string, now time.Time) (f *fetch, joined bool, err error) {
 	failing := c.failures > 0
 	f, joined = c.running, c.running != nil
 	if f == nil {
@@ -169,14 +194,18 @@ func (c *Cache) fetchFor(now time.Time) (f *fetch, joined bool, err error) {
 		if f = c.startUnlessFailing(now); f == nil {
 			return nil, false, unavailable(c.lastErr)
 		}
-		c.unknownAt, f.unknown = now, true
+		c.unknownAt, f.unknown, f.kid = now, true, kid
 	}
-	// nobody waits on a source that has just failed, takes its time already or
-	// took it to tell nothing new, and few on any
+	// nobody waits on a source that has just failed or takes its time already,
+	// and few on any
 	switch {
 	case failing:
 		return nil, false, unavailable(c.lastErr)
-	case now.Before(c.quietUntil) || now.Sub(f.started) >= lookupWait:
+	case now.Sub(f.started) >= lookupWait:
+		return nil, false, unavailable(errSlow)
+	case joined && now.Before(c.quietUntil) && f.unknown && f.kid != kid:
+		return nil, false, ErrUnknownKey
+	case joined && now.Before(c.quietUntil):
 		return nil, false, unavailable(errSlow)
 	case c.waiting >= maxWaiting:
 		return nil, false, unavailable(nil)

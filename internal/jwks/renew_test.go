@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/oidckit/oidckit/internal/jose"
@@ -132,9 +133,12 @@ func TestReplacedKeyOnABadSource(t *testing.T) {
 				t.Errorf("%v, %v after %v", key, err, d)
 			}
 		}
-		i.slow(900 * time.Millisecond)
-		renew(ErrUnknownKey, lookupWait)
+		const answers = 900 * time.Millisecond
+		i.slow(answers)
+		renew(ErrUnknownKey, answers)
 		time.Sleep(time.Second)
+		go c.Renew(context.Background(), nameless, held)
+		synctest.Wait()
 		for range 10 {
 			renew(ErrUnavailable, 0)
 		}

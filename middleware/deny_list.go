@@ -41,6 +41,13 @@ type Revocation struct {
 	SessionID string
 	// Subject is the sub of the tokens of one user or client.
 	Subject string
+	// ClientID, where it is set, narrows a session or subject to the tokens of
+	// one client.
+	ClientID string
+	// AllowOfflineAccess spares tokens of a session whose scope has
+	// offline_access: they outlive it (OpenID Connect Back-Channel Logout 1.0
+	// §2.7).
+	AllowOfflineAccess bool
 	// IssuedBefore spares tokens of the session or subject that were issued at
 	// that time or later by the issuer's clock, which tells whole seconds: a
 	// fraction counts as the next one. Zero means now for a subject, and that
@@ -54,8 +61,8 @@ type Revocation struct {
 func (r *Revocation) validate() error {
 	var errs []error
 	named := 0
-	for _, f := range []struct{ name, value string }{{"TokenID", r.TokenID}, {"SessionID", r.SessionID}, {"Subject", r.Subject}} {
-		if f.value != "" {
+	for _, f := range []struct{ name, value string }{{"TokenID", r.TokenID}, {"SessionID", r.SessionID}, {"Subject", r.Subject}, {"ClientID", r.ClientID}} {
+		if f.value != "" && f.name != "ClientID" {
 			named++
 		}
 		if len(f.value) > maxRevoked {
@@ -65,8 +72,11 @@ func (r *Revocation) validate() error {
 	if named != 1 {
 		errs = append(errs, errors.New("exactly one of TokenID, SessionID and Subject must be set"))
 	}
-	if r.TokenID != "" && !r.IssuedBefore.IsZero() {
-		errs = append(errs, errors.New("IssuedBefore says nothing about one TokenID"))
+	if r.TokenID != "" && (!r.IssuedBefore.IsZero() || r.ClientID != "") {
+		errs = append(errs, errors.New("IssuedBefore and ClientID say nothing about one TokenID"))
+	}
+	if r.SessionID == "" && r.AllowOfflineAccess {
+		errs = append(errs, errors.New("AllowOfflineAccess is about a SessionID"))
 	}
 	if r.Until.IsZero() {
 		errs = append(errs, errors.New("Until is not set"))
@@ -92,8 +102,8 @@ func (v *JWTVerifier) Revoke(r Revocation) error {
 
 // revoke adds a revocation that is valid.
 func (d *denyList) revoke(issuer string, r Revocation) error {
-	k := deniedKey{issuer: issuer}
-	before := noBound
+	k := deniedKey{issuer: issuer, client: strings.Clone(r.ClientID)}
+	what := denied{before: noBound, allowOffline: r.AllowOfflineAccess}
 	switch {
 	case r.TokenID != "":
 		k.by, k.value = byTokenID, r.TokenID
@@ -101,13 +111,14 @@ func (d *denyList) revoke(issuer string, r Revocation) error {
 		k.by, k.value = bySessionID, r.SessionID
 	default:
 		k.by, k.value = bySubject, r.Subject
-		before = wholeSeconds(time.Now())
+		what.before = wholeSeconds(time.Now())
 	}
 	if !r.IssuedBefore.IsZero() {
-		before = wholeSeconds(r.IssuedBefore)
+		what.before = wholeSeconds(r.IssuedBefore)
 	}
 	k.issuer, k.value = strings.Clone(k.issuer), strings.Clone(k.value)
-	return d.add(k, before, min(time.Until(r.Until), maxDenied)+denyMargin)
+	what.key = k
+	return d.add(what, min(time.Until(r.Until), maxDenied)+denyMargin)
 }
 
 // wholeSeconds rounds up, in seconds since the epoch.
@@ -131,7 +142,9 @@ var deniedClaims = [...]string{byTokenID: "jti", bySessionID: "sid", bySubject: 
 
 type deniedKey struct {
 	issuer, value string
-	by            deniedBy
+	// client is empty where it does not matter.
+	client string
+	by     deniedBy
 }
 
 // noBound spares no token, whenever it was issued.
@@ -142,6 +155,8 @@ type denied struct {
 	key deniedKey
 	// before is in seconds since the epoch.
 	before int64
+	// allowOffline spares tokens with offline_access.
+	allowOffline bool
 	// until is on the monotonic clock, which nobody sets.
 	until time.Duration
 	index int
@@ -168,7 +183,7 @@ func newDenyList(limit int) *denyList {
 }
 
 // add denies for a time. One that is in force already only grows.
-func (d *denyList) add(k deniedKey, before int64, lasts time.Duration) error {
+func (d *denyList) add(what denied, lasts time.Duration) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Since(d.started)
@@ -178,16 +193,18 @@ func (d *denyList) add(k deniedKey, before int64, lasts time.Duration) error {
 	if lasts <= 0 {
 		return nil
 	}
-	e := d.entries[k]
+	what.until = now + lasts
+	e := d.entries[what.key]
 	if e == nil {
 		if len(d.entries) >= d.max {
 			return ErrDenyListFull
 		}
-		e = &denied{key: k, before: before, until: now + lasts}
-		d.entries[k] = e
+		e = &what
+		d.entries[what.key] = e
 		heap.Push(&d.byTime, e)
 	} else {
-		e.before, e.until = max(e.before, before), max(e.until, now+lasts)
+		e.before, e.until = max(e.before, what.before), max(e.until, what.until)
+		e.allowOffline = e.allowOffline && what.allowOffline
 		heap.Fix(&d.byTime, e.index)
 	}
 	d.revision.Add(1)
@@ -202,7 +219,13 @@ func (d *denyList) check(id *oidckit.Identity, seen *atomic.Uint64) error {
 		return nil
 	}
 	for by, value := range [...]string{byTokenID: id.TokenID, bySessionID: id.SessionID, bySubject: id.Subject} {
-		if value != "" && d.has(deniedKey{issuer: id.Issuer, value: value, by: deniedBy(by)}, id.IssuedAt) {
+		if value == "" {
+			continue
+		}
+		k := deniedKey{issuer: id.Issuer, value: value, by: deniedBy(by)}
+		ofClient := k
+		ofClient.client = id.ClientID
+		if d.has(k, id) || d.has(ofClient, id) {
 			return &TokenError{Claim: deniedClaims[by], Reason: "the token was revoked"}
 		}
 	}
@@ -210,12 +233,15 @@ func (d *denyList) check(id *oidckit.Identity, seen *atomic.Uint64) error {
 	return nil
 }
 
-func (d *denyList) has(k deniedKey, issuedAt time.Time) bool {
+func (d *denyList) has(k deniedKey, id *oidckit.Identity) bool {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	e := d.entries[k]
-	// A token that does not tell when it was issued is spared by nothing.
-	return e != nil && (issuedAt.IsZero() || issuedAt.Unix() < e.before)
+	if e == nil || e.allowOffline && id.Scope.Has(oidckit.ScopeOfflineAccess) {
+		return false
+	}
+	// A token that does not tell when it was issued is spared by no time.
+	return id.IssuedAt.IsZero() || id.IssuedAt.Unix() < e.before
 }
 
 // denyQueue has the revocation in front that is over first.

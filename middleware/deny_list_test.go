@@ -51,6 +51,10 @@ func TestRevoke(t *testing.T) {
 		{"what a subject had before", middleware.Revocation{Subject: "alice", IssuedBefore: login}, "a1 a2", "sub"},
 		{"within the second", middleware.Revocation{Subject: "alice", IssuedBefore: login.Add(1)}, "a1 a2 a3", "sub"},
 		{"a subject of the issuer by name", middleware.Revocation{Issuer: iss.URL, Subject: "bob", IssuedBefore: login}, "b1", "sub"},
+		{"a subject's tokens of one client", middleware.Revocation{Subject: "alice", ClientID: "webapp"}, "a1 a2 a3", "sub"},
+		{"a subject's tokens of another client", middleware.Revocation{Subject: "alice", ClientID: "other"}, "", ""},
+		{"a session's tokens of another client", middleware.Revocation{SessionID: "s1", ClientID: "other"}, "", ""},
+		{"a session, but for offline access", middleware.Revocation{SessionID: "s1", AllowOfflineAccess: true}, "a1 a3", "sid"},
 		{"a token named like a subject", middleware.Revocation{TokenID: "alice"}, "b2", "jti"},
 	} {
 		for _, disabled := range []bool{false, true} {
@@ -75,6 +79,29 @@ func TestRevoke(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A revocation in force only grows: one that is weaker in whatever way takes
+// nothing back.
+func TestWeakerRevocationChangesNothing(t *testing.T) {
+	withAndWithout(t, nil, func(t *testing.T, iss *testIssuer, g *guarded, v *middleware.JWTVerifier) {
+		now := time.Now()
+		token := "Bearer " + iss.token(t, map[string]any{"sid": "s", "scope": "openid offline_access", "exp": now.Unix() + 7200})
+		g.wantServed(t, g.get(token))
+		strong := middleware.Revocation{SessionID: "s", Until: now.Add(2 * time.Hour)}
+		older, shorter, sparing := strong, strong, strong
+		older.IssuedBefore, shorter.Until, sparing.AllowOfflineAccess = now.Add(-time.Hour), now.Add(-16*time.Minute), true
+		for _, r := range []middleware.Revocation{strong, older, shorter, sparing} {
+			revoke(t, v, r)
+			g.wantRefused(t, g.get(token), 401, "invalid_token")
+		}
+		time.Sleep(2*time.Hour - time.Second)
+		revoke(t, v, middleware.Revocation{TokenID: "sweeps"})
+		g.wantRefused(t, g.get(token), 401, "invalid_token")
+		if log, _ := g.reported(); !strings.Contains(log, "revoked") {
+			t.Errorf("log %s", log)
+		}
+	})
 }
 
 // Zero IssuedBefore means now for a subject: who logs in again is let in.

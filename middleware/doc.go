@@ -15,6 +15,8 @@
 //
 // JWTVerifier checks tokens by their issuers' keys, IntrospectionVerifier by
 // asking their issuer, JWTOrOpaqueVerifier in the way that each token needs.
+// Each takes revocations (Revoke), and the events of an issuer in the same
+// process (Observe).
 //
 // In the handler:
 //
@@ -42,5 +44,5 @@
 // issues nothing (see package provider).
 //
 // Specs: RFC 6750, RFC 7519, RFC 7662, RFC 7800, RFC 8705, RFC 8725, RFC 9068,
-// RFC 9440, RFC 9449, RFC 9470, RFC 9701, RFC 9728.
+// RFC 9440, RFC 9449, RFC 9470, RFC 9651, RFC 9701, RFC 9728.
 package middleware

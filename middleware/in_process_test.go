@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -47,6 +48,60 @@ func ExampleNewJWTVerifier_inProcess() {
 	call(orders, "GET", "/orders", clientToken(local, issuer, "job", "the secret of the job", "orders:read"))
 	// Output:
 	// 200  orders for job
+}
+
+// The issuer's events feed the deny list of an API in the same process: a token
+// that its client takes back is refused from the next request on.
+func ExampleJWTVerifier_Observe() {
+	const issuer, api = "https://issuer.example", "https://api.example"
+	secrets, err := oidckit.ParseSecrets(oidckit.GenerateSecret())
+	if err != nil {
+		log.Fatal(err)
+	}
+	var v *middleware.JWTVerifier
+	op, err := provider.New(provider.Config{
+		Issuer: issuer, Secrets: secrets, Stores: opstore.NewMemory().Open(issuer),
+		Clients: []oidckit.ClientMetadata{{ClientID: "job", ClientSecret: "the secret of the job", Scope: "orders:read",
+			GrantTypes: []string{oidckit.GrantTypeClientCredentials}}},
+		Resources:  []provider.Resource{{Resource: api, Scopes: []string{"orders:read"}}},
+		Revocation: &provider.Revocation{},
+		Events: func(ctx context.Context, e oidckit.Event) {
+			v.Observe(ctx, e)
+			if e.Name == oidckit.EventTokenRevoked {
+				fmt.Println("revoked a token of", e.ClientID)
+			}
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer op.Close()
+	local := &http.Client{Transport: op.LocalTransport(nil)}
+	v, err = middleware.NewJWTVerifier(middleware.JWTConfig{Issuer: issuer, Audience: api, HTTPClient: local})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+	orders := middleware.RequireBearer(v)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "orders") }))
+
+	token := clientToken(local, issuer, "job", "the secret of the job", "orders:read")
+	call(orders, "GET", "/orders", token)
+	req, err := http.NewRequest(http.MethodPost, issuer+"/revoke", strings.NewReader(url.Values{"token": {token}}.Encode()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth("job", url.QueryEscape("the secret of the job"))
+	res, err := local.Do(req)
+	if err != nil {
+		log.Fatal(err)
+	}
+	res.Body.Close()
+	call(orders, "GET", "/orders", token)
+	// Output:
+	// 200  orders
+	// revoked a token of job
+	// 401 Bearer realm="api", error="invalid_token", error_description="the access token is not valid" {"error":"invalid_token","error_description":"the access token is not valid"}
 }
 
 // clientToken gets a token with the client's own secret (RFC 6749 §4.4).

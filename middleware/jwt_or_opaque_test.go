@@ -207,6 +207,18 @@ func TestJWTsAreIntrospectedToo(t *testing.T) {
 			}
 		}
 	}
+	// RFC 7800 §3.1: token and answer name one key, or the token is nobody's.
+	own, other := strings.Repeat("A", 43), strings.Repeat("B", 43)
+	bound := iss.token(t, map[string]any{"jti": "bound", "cnf": map[string]string{"jkt": own}})
+	i.answer(bound, i.active(map[string]any{"cnf": map[string]string{"jkt": other}}))
+	if id, err := v.Verify(t.Context(), bound); !errors.Is(err, oidckit.InvalidToken) {
+		t.Errorf("another key: %+v, %v", id, err)
+	}
+	bound = iss.token(t, map[string]any{"jti": "bound-2", "cnf": map[string]string{"jkt": own}})
+	i.answer(bound, i.active(map[string]any{"cnf": map[string]string{"jkt": own}}))
+	if id, err := v.Verify(t.Context(), bound); err != nil || id.Confirmation.JWKThumbprint != own {
+		t.Errorf("the same key: %+v, %v", id, err)
+	}
 	before := i.calls.Load()
 	g.wantRefused(t, g.get("Bearer "+forged), 401, "invalid_token")
 	if n := i.calls.Load() - before; n != 0 {

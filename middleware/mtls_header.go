@@ -20,13 +20,58 @@ func readCertificate(format CertificateFormat, value string) (der []byte, ok boo
 	return der, ok && err == nil
 }
 
-// byteSequence implements sf-binary of RFC 9651 §3.3.5, without parameters.
+// byteSequence implements sf-binary of RFC 9651 §3.3.5, as an item whose
+// parameters mean nothing here.
 func byteSequence(value string) ([]byte, bool) {
-	if len(value) < 2 || value[0] != ':' || value[len(value)-1] != ':' || strings.ContainsAny(value, "\r\n") {
+	text, parameters, ok := strings.Cut(strings.TrimPrefix(value, ":"), ":")
+	if !ok || value[0] != ':' || strings.ContainsAny(text, "\r\n") || !areParameters(parameters) {
 		return nil, false
 	}
-	der, err := base64.StdEncoding.DecodeString(value[1 : len(value)-1])
+	der, err := base64.StdEncoding.DecodeString(text)
 	return der, err == nil
+}
+
+// areParameters reports whether text is nothing but parameters of an item, up
+// to its end (RFC 9651 §3.1.2). A list of items has commas between them.
+func areParameters(text string) bool {
+	for text != "" {
+		name, found := strings.CutPrefix(text, ";")
+		name = strings.TrimLeft(name, " ")
+		if text = strings.TrimLeft(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.*"); !found || len(text) == len(name) {
+			return false
+		}
+		if value, ok := strings.CutPrefix(text, "="); ok {
+			if text, ok = afterBareItem(value); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// afterBareItem returns what follows a bare item of RFC 9651 §3.3: a string, a
+// sequence of bytes, or one of those that are made of the characters of tokens.
+func afterBareItem(text string) (rest string, ok bool) {
+	if quoted, ok := strings.CutPrefix(text, `"`); ok {
+		for i := 0; i < len(quoted); i++ {
+			switch quoted[i] {
+			case '"':
+				return quoted[i+1:], true
+			case '\\':
+				i++
+			}
+		}
+		return "", false
+	}
+	if coded, ok := strings.CutPrefix(text, ":"); ok {
+		_, rest, ok = strings.Cut(coded, ":")
+		return rest, ok
+	}
+	end := 0
+	for end < len(text) && (isTokenChar(text[end]) || strings.IndexByte(":/?@", text[end]) >= 0) {
+		end++
+	}
+	return text[end:], end > 0
 }
 
 func escapedPEM(value string) ([]byte, bool) {

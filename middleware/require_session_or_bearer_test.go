@@ -99,6 +99,10 @@ func TestSessionOrBearer(t *testing.T) {
 			if row.status == 401 && challenge == "" || row.challenge == "" && challenge != "" {
 				t.Errorf("challenge %q with status %d", challenge, row.status)
 			}
+			// RFC 9111 §4.1: what nobody gets without credentials varies by both
+			if vary := strings.Join(resp.Header["Vary"], ","); text == "nobody" && (!strings.Contains(vary, "Cookie") || !strings.Contains(vary, "Authorization")) {
+				t.Errorf("Vary %q", vary)
+			}
 			if row.login {
 				checkLogin(t, resp, text)
 			}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/safeurl"
@@ -139,7 +140,7 @@ func (h *ResourceMetadata) serve(w http.ResponseWriter, r *http.Request) error {
 	header := w.Header()
 	header.Set("Cache-Control", "public, max-age=3600")
 	header.Set("ETag", h.etag)
-	if r.Header.Get("If-None-Match") == h.etag {
+	if matchesETag(r.Header["If-None-Match"], h.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -150,4 +151,18 @@ func (h *ResourceMetadata) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	_, _ = w.Write(h.document)
 	return nil
+}
+
+// matchesETag implements the weak comparison of RFC 9110 §13.1.2 for a strong
+// tag of the kit's, which has no comma in it.
+func matchesETag(values []string, etag string) bool {
+	for _, value := range values {
+		for one := range strings.SplitSeq(value, ",") {
+			one = strings.TrimSpace(one)
+			if one == "*" || strings.TrimPrefix(one, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -88,6 +88,11 @@ func TestResourceMetadata(t *testing.T) {
 	}{
 		{"HEAD", http.MethodHead, http.Header{}, 200},
 		{"unchanged", http.MethodGet, http.Header{"If-None-Match": {h.Get("ETag")}}, 304},
+		{"unchanged, weak", http.MethodGet, http.Header{"If-None-Match": {"W/" + h.Get("ETag")}}, 304},
+		{"unchanged, one of a list", http.MethodGet, http.Header{"If-None-Match": {`"x", W/"y" ,W/` + h.Get("ETag")}}, 304},
+		{"unchanged, one of two headers", http.MethodHead, http.Header{"If-None-Match": {`"x"`, h.Get("ETag")}}, 304},
+		{"unchanged, whatever it is", http.MethodGet, http.Header{"If-None-Match": {"*"}}, 304},
+		{"changed, a list", http.MethodGet, http.Header{"If-None-Match": {`"x", ` + strings.Trim(h.Get("ETag"), `"`)}}, 200},
 		{"changed", http.MethodGet, http.Header{"If-None-Match": {`"x"`}}, 200},
 		{"POST", http.MethodPost, http.Header{}, 405},
 		{"preflight", http.MethodOptions, http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"GET"}}, 204},
@@ -96,6 +101,21 @@ func TestResourceMetadata(t *testing.T) {
 		if text := body(t, resp); resp.StatusCode != row.status || (row.method == http.MethodHead || row.status == 304) && text != "" {
 			t.Errorf("%s: status %d, %q", row.name, resp.StatusCode, text)
 		}
+	}
+}
+
+// Clients of the Model Context Protocol send its version with every request.
+func TestResourceMetadataPreflight(t *testing.T) {
+	m, err := middleware.NewResourceMetadata(oidckit.ResourceMetadata{Resource: "https://api.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodOptions, m.URL(), nil)
+	r.Header.Set("Origin", "https://app.example")
+	r.Header.Set("Access-Control-Request-Method", "GET")
+	r.Header.Set("Access-Control-Request-Headers", "mcp-protocol-version")
+	if allowed := serve(m, r).Header.Get("Access-Control-Allow-Headers"); !strings.Contains(strings.ToLower(allowed), "mcp-protocol-version") {
+		t.Errorf("allowed are %q", allowed)
 	}
 }
 

@@ -9,8 +9,13 @@ import (
 )
 
 const (
-	// tokenShards bounds how often requests meet at a lock.
-	tokenShards = 64
+	// tokenShards bounds how often requests meet at a lock. A cache with less
+	// room than that many parts can make use of has fewer.
+	tokenShards    = 64
+	minShardTokens = 64
+	minShardBytes  = 512 << 10
+	// minTokenBytes is room for any one token.
+	minTokenBytes = 256 << 10
 	// defaultMaxTokens and defaultMaxTokenBytes bound a cache where nothing
 	// else is said.
 	defaultMaxTokens     = 64 << 10
@@ -32,7 +37,8 @@ type TokenCache struct {
 	Disabled bool
 	// MaxTokens is for how many tokens there is room; default 65536.
 	MaxTokens int
-	// MaxBytes is how much memory they take at most, roughly; default 128 MiB.
+	// MaxBytes is how much memory they take at most, roughly; default 128 MiB,
+	// at least 256 KiB.
 	MaxBytes int64
 }
 
@@ -40,8 +46,8 @@ func (c *TokenCache) validate(p *problems) {
 	if c.MaxTokens < 0 {
 		p.add("TokenCache.MaxTokens", "is negative")
 	}
-	if c.MaxBytes < 0 {
-		p.add("TokenCache.MaxBytes", "is negative")
+	if c.MaxBytes < 0 || c.MaxBytes > 0 && c.MaxBytes < minTokenBytes {
+		p.add("TokenCache.MaxBytes", "is %d, less than %d: too little for a token", c.MaxBytes, minTokenBytes)
 	}
 	if c.Disabled && (c.MaxTokens != 0 || c.MaxBytes != 0) {
 		p.add("TokenCache", "is disabled and has a size")
@@ -52,7 +58,7 @@ func (c *TokenCache) validate(p *problems) {
 // empty and stays so.
 type tokenCache struct {
 	seed   maphash.Seed
-	shards [tokenShards]tokenShard
+	shards []tokenShard
 }
 
 type tokenShard struct {
@@ -75,17 +81,20 @@ func newTokenCache(cfg TokenCache) *tokenCache {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = defaultMaxTokenBytes
 	}
-	c := &tokenCache{seed: maphash.MakeSeed()}
+	n := tokenShards
+	for n > 1 && (cfg.MaxTokens/n < minShardTokens || cfg.MaxBytes/int64(n) < minShardBytes) {
+		n /= 2
+	}
+	c := &tokenCache{seed: maphash.MakeSeed(), shards: make([]tokenShard, n)}
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.entries = map[uint64]*seenToken{}
-		s.maxTokens = max(cfg.MaxTokens/tokenShards, 1)
-		s.maxBytes = cfg.MaxBytes / tokenShards
+		s.maxTokens, s.maxBytes = cfg.MaxTokens/n, cfg.MaxBytes/int64(n)
 	}
 	return c
 }
 
-func (c *tokenCache) shard(hash uint64) *tokenShard { return &c.shards[hash%tokenShards] }
+func (c *tokenCache) shard(hash uint64) *tokenShard { return &c.shards[hash%uint64(len(c.shards))] }
 
 // get returns the entry of exactly this token, and the token's hash.
 func (c *tokenCache) get(token string) (e *seenToken, hash uint64) {

@@ -39,12 +39,18 @@ func TestTokenCacheIsBounded(t *testing.T) {
 	}{
 		{"by count", TokenCache{MaxTokens: 640}, 10, 640, 1 << 40},
 		{"by bytes", TokenCache{MaxBytes: 1 << 20}, 1000, 1 << 30, 1 << 20},
-		{"one at least in each shard", TokenCache{MaxTokens: 1}, 10, tokenShards, 1 << 40},
+		{"one", TokenCache{MaxTokens: 1}, 10, 1, 1 << 40},
+		{"a few", TokenCache{MaxTokens: 65}, 10, 65, 1 << 40},
+		{"few bytes", TokenCache{MaxBytes: minTokenBytes}, 1000, 1 << 30, minTokenBytes},
 		{"default", TokenCache{}, 100, defaultMaxTokens, defaultMaxTokenBytes},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := newTokenCache(row.cfg)
-			for i := range 3 * defaultMaxTokens / 2 {
+			fills := 20_000
+			if row.maxTokens == defaultMaxTokens {
+				fills = 3 * defaultMaxTokens / 2
+			}
+			for i := range fills {
 				token := fmt.Sprintf("%0*d", row.length, i)
 				e := c.fill(token, never, int64(i))
 				if got, _ := c.get(token); got != e {
@@ -52,7 +58,7 @@ func TestTokenCacheIsBounded(t *testing.T) {
 				}
 			}
 			tokens, bytes := c.size()
-			if tokens > row.maxTokens || bytes > row.maxBytes || tokens == 0 {
+			if tokens > row.maxTokens || bytes > row.maxBytes || tokens < row.maxTokens*3/4 && bytes < row.maxBytes*3/4 {
 				t.Errorf("%d tokens, %d bytes", tokens, bytes)
 			}
 			for i := range c.shards {
@@ -70,10 +76,27 @@ func TestTokenCacheIsBounded(t *testing.T) {
 			}
 		})
 	}
-	c := newTokenCache(TokenCache{MaxBytes: 64 << 10})
+	c := newTokenCache(TokenCache{MaxBytes: 16 << 10})
 	c.fill(strings.Repeat("x", 1<<14), never, 0)
 	if tokens, _ := c.size(); tokens != 0 {
-		t.Error("a token larger than a shard was kept")
+		t.Error("a token larger than all the room was kept")
+	}
+}
+
+// There is room for any token in the smallest cache that can be had, and a
+// smaller one is a mistake.
+func TestSmallestTokenCache(t *testing.T) {
+	for name, claims := range hostileClaims() {
+		c := newTokenCache(TokenCache{MaxBytes: minTokenBytes})
+		c.add(hostileToken(t, c, claims, 0), 0)
+		if tokens, _ := c.size(); tokens != 1 {
+			t.Errorf("%s: not kept", name)
+		}
+	}
+	for _, cfg := range []TokenCache{{MaxBytes: minTokenBytes - 1}, {MaxBytes: 1}, {MaxBytes: -1}, {MaxTokens: -1}} {
+		if _, err := NewJWTVerifier(JWTConfig{Issuer: "https://issuer.example", Audience: "api", TokenCache: cfg}); err == nil || !strings.Contains(err.Error(), "TokenCache.Max") {
+			t.Errorf("%+v: %v", cfg, err)
+		}
 	}
 }
 
@@ -179,6 +202,23 @@ func hostileClaims() map[string]string {
 	}
 }
 
+func hostileToken(t *testing.T, c *tokenCache, claims string, i int) *seenToken {
+	t.Helper()
+	payload := fmt.Appendf(nil, `{"jti":"%d",%s}`, i, claims)
+	var read accessToken
+	if err := read.read(payload); err != nil {
+		t.Fatal(err)
+	}
+	if err := read.readAudience([]string{"api"}); err != nil {
+		t.Fatal(err)
+	}
+	token := strings.Repeat("x", len(payload)*4/3+130)
+	_, hash := c.get(token[:len(token)-10] + fmt.Sprintf("%010d", i))
+	e := &seenToken{token: token, hash: hash, issuer: &trustedIssuer{}, lifetime: lifetime{exp: 1 << 40}}
+	e.identity = read.identity("https://issuer.example", []string{"api"}, payload)
+	return e
+}
+
 func scopeOf(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -196,19 +236,7 @@ func TestTokenCacheCountsMemory(t *testing.T) {
 			const entries = 300
 			before := liveHeap()
 			for i := range entries {
-				payload := fmt.Appendf(nil, `{"jti":"%d",%s}`, i, claims)
-				var read accessToken
-				if err := read.read(payload); err != nil {
-					t.Fatal(err)
-				}
-				if err := read.readAudience([]string{"api"}); err != nil {
-					t.Fatal(err)
-				}
-				token := strings.Repeat("x", len(payload)*4/3+130)
-				_, hash := c.get(token[:len(token)-10] + fmt.Sprintf("%010d", i))
-				e := &seenToken{token: token, hash: hash, issuer: &trustedIssuer{}, lifetime: lifetime{exp: 1 << 40}}
-				e.identity = read.identity("https://issuer.example", []string{"api"}, payload)
-				c.add(e, 0)
+				c.add(hostileToken(t, c, claims, i), 0)
 			}
 			grown := int64(liveHeap() - before)
 			tokens, counted := c.size()

@@ -31,7 +31,12 @@ func normalize(raw string) string {
 	if scheme == "http" {
 		defaultPort = ":80"
 	}
-	host = strings.TrimSuffix(strings.TrimSuffix(host, defaultPort), ":")
+	// An empty port is the default one, and goes with its colon.
+	if trimmed, ok := strings.CutSuffix(host, defaultPort); ok {
+		host = trimmed
+	} else {
+		host = strings.TrimSuffix(host, ":")
+	}
 	return scheme + "://" + host + normalizePath(rest[slash:])
 }
 

@@ -39,7 +39,7 @@ func cors(next http.Handler, allowed func(origin string) bool, open bool) http.H
 		if ok || origin != "" && open {
 			reveal(h, origin)
 			h.Set("Access-Control-Allow-Methods", "GET, POST")
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, MCP-Protocol-Version")
 			h.Set("Access-Control-Max-Age", "600")
 		}
 		w.WriteHeader(http.StatusNoContent)

@@ -21,7 +21,7 @@ const (
 	megabyte  = 1 << 20
 	// soakMemory is how long what a flow has left is remembered: longer than all
 	// of them take, so that the peak is that of an hour's flows.
-	soakMemory = time.Minute
+	soakMemory = 2 * time.Minute
 	// A code that was spent is remembered for its own minute beside.
 	soakEnd = soakMemory + time.Minute + 5*time.Second
 )

@@ -18,11 +18,18 @@ import (
 )
 
 const (
+	// refreshAfter is when a replica begins to read the keys anew, behind a
+	// request.
+	refreshAfter = 10 * time.Second
 	// refreshEvery is how long a replica believes its copy of the keys: what
 	// another one creates or revokes is seen within it.
 	refreshEvery = 15 * time.Second
 	// retryEvery spaces the attempts while the store is down.
 	retryEvery = time.Second
+	// staleWait is how long a request waits for newer keys than the known ones,
+	// and patience how long none waits again after that was in vain.
+	staleWait = 2 * time.Second
+	patience  = time.Minute
 	// loadTimeout bounds one load, detached from the request that asked.
 	loadTimeout = 5 * time.Second
 )
@@ -58,19 +65,21 @@ type Manager struct {
 	snapshot atomic.Pointer[snapshot]
 	// next is when the snapshot is to be read anew, in Unix nanoseconds.
 	next atomic.Int64
+	// limit is when the snapshot is too old to be believed while the store
+	// answers.
+	limit atomic.Int64
 	// loading lets one load run at a time: an older one must not undo a newer.
 	loading sync.Mutex
 	again   again
 	wg      sync.WaitGroup
 
 	mu sync.Mutex
-	// closed and first are guarded by mu. first is the load that everybody
-	// waits for while no key is known.
+	// closed and shared are guarded by mu. shared is the load that is running.
 	closed bool
-	first  *firstLoad
+	shared *sharedLoad
 }
 
-type firstLoad struct {
+type sharedLoad struct {
 	done chan struct{}
 	s    *snapshot
 	err  error
@@ -150,66 +159,79 @@ func (m *Manager) JWKS(ctx context.Context) (Document, error) {
 	return s.doc, nil
 }
 
-// current returns the snapshot. The first caller waits for the store; later
-// ones are served with what is known while one of them reads it anew.
+// current returns the snapshot. While there is traffic it is read anew behind
+// a request, before anybody has to doubt it; after a pause the first request
+// waits for that, and so does who comes while no key is known. A store that is
+// down leaves what is known in use.
 func (m *Manager) current(ctx context.Context) (*snapshot, error) {
-	s, now := m.snapshot.Load(), time.Now()
-	next := m.next.Load()
-	if s != nil && now.UnixNano() < next {
+	s, now := m.snapshot.Load(), time.Now().UnixNano()
+	switch {
+	case s == nil:
+		// The load bounds itself.
+		return m.await(ctx, 2*loadTimeout)
+	case now < m.next.Load():
+		return s, nil
+	case now < m.limit.Load():
+		m.begin(ctx)
 		return s, nil
 	}
-	if s == nil {
-		return m.firstLoad(ctx)
-	}
-	if m.next.CompareAndSwap(next, now.Add(refreshEvery).UnixNano()) {
-		m.refreshBehind()
+	if fresh, err := m.await(ctx, staleWait); err == nil {
+		return fresh, nil
 	}
 	return s, nil
 }
 
-// firstLoad merges the loads of all who come while no key is known: a store
-// that hangs keeps each of them for one load, not for those before it too.
-func (m *Manager) firstLoad(ctx context.Context) (*snapshot, error) {
-	m.mu.Lock()
-	if m.closed {
-		m.mu.Unlock()
-		return m.load(ctx)
-	}
-	call := m.first
-	if call == nil {
-		call = &firstLoad{done: make(chan struct{})}
-		m.first = call
-		m.wg.Go(func() {
-			call.s, call.err = m.survive(context.WithoutCancel(ctx))
-			m.mu.Lock()
-			m.first = nil
-			m.mu.Unlock()
-			close(call.done)
-		})
-	}
-	m.mu.Unlock()
-	select {
-	case <-call.done:
-		return call.s, call.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (m *Manager) refreshBehind() {
+// begin starts a load, or finds the one that is running: all who come share it,
+// and none ends it by leaving. It returns nil after Close.
+func (m *Manager) begin(ctx context.Context) *sharedLoad {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return
+		return nil
 	}
-	m.wg.Go(func() {
-		if _, err := m.survive(context.Background()); err != nil {
-			m.next.Store(time.Now().Add(retryEvery).UnixNano())
-			// A logger that panics must not end the process.
-			defer func() { _ = recover() }()
-			m.cfg.Logger.Error().Err(err).Msg("signing keys could not be read; the known ones stay in use")
-		}
-	})
+	call := m.shared
+	if call == nil {
+		call = &sharedLoad{done: make(chan struct{})}
+		m.shared = call
+		m.wg.Go(func() { m.run(context.WithoutCancel(ctx), call) })
+	}
+	return call
+}
+
+func (m *Manager) run(ctx context.Context, call *sharedLoad) {
+	call.s, call.err = m.survive(ctx)
+	if call.err != nil {
+		now := time.Now()
+		m.limit.Store(now.Add(patience).UnixNano())
+		m.next.Store(now.Add(retryEvery).UnixNano())
+	}
+	m.mu.Lock()
+	m.shared = nil
+	m.mu.Unlock()
+	close(call.done)
+	if call.err != nil && m.snapshot.Load() != nil {
+		// A logger that panics must not end the process.
+		defer func() { _ = recover() }()
+		m.cfg.Logger.Error().Err(call.err).Msg("signing keys could not be read; the known ones stay in use")
+	}
+}
+
+// await returns what a load brings, started or joined.
+func (m *Manager) await(ctx context.Context, limit time.Duration) (*snapshot, error) {
+	call := m.begin(ctx)
+	if call == nil {
+		return m.load(ctx)
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-call.done:
+		return call.s, call.err
+	case <-timer.C:
+		return nil, context.DeadlineExceeded
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // survive is load where no request is there to answer for a store or a sink
@@ -252,7 +274,9 @@ func (m *Manager) load(ctx context.Context) (*snapshot, error) {
 		return nil, err
 	}
 	m.snapshot.Store(s)
-	m.next.Store(time.Now().Add(refreshEvery).UnixNano())
+	now := time.Now()
+	m.limit.Store(now.Add(refreshEvery).UnixNano())
+	m.next.Store(now.Add(refreshAfter).UnixNano())
 	return s, nil
 }
 

@@ -154,11 +154,23 @@ func TestConformanceBackchannelLogout(t *testing.T) {
 	t.Run("oidcc-backchannel-rp-initiated-logout", func(t *testing.T) {
 		g := f.sub(t)
 		hint := g.token(codeForm(g.code())).ID
-		g.endSession(http.MethodGet, url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {byeURI}, "state": {state128}})
+		a := g.endSession(http.MethodGet, url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {byeURI}, "state": {state128}})
+		// The person is taken back by a redirect, or by the page that also shows
+		// the frames of other clients.
+		if next := byeURI + "?state=" + url.QueryEscape(state128); a.location != next && !onTo(a, next) {
+			t.Errorf("%d %q %s", a.status, a.location, a.body)
+		}
 		// The client is told while the answer is made: it knows before the person is back.
 		checkLogoutToken(t, g, rc.wait(t), "web", hint)
 		g.loggedOut(t)
 	})
+}
+
+// onTo reports whether the page shows the only way on to an address, and takes
+// it by itself.
+func onTo(a answer, next string) bool {
+	return a.status == http.StatusOK && strings.Count(a.body, "href=") == 1 && strings.Contains(a.body, `id="next" href="`+next+`"`) &&
+		strings.Contains(a.header.Get("Content-Security-Policy"), "script-src 'sha256-")
 }
 
 var frame = regexp.MustCompile(`<iframe src="([^"]*)"`)
@@ -215,21 +227,9 @@ func TestConformanceSessionManagement(t *testing.T) {
 	t.Run("oidcc-session-management-rp-initiated-logout", func(t *testing.T) {
 		g := f.sub(t)
 		// state is what the browser has, as the script reads it.
-		state := func() string {
-			u, err := url.Parse(g.base)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, c := range g.browser.Client.Jar.Cookies(u) {
-				if strings.HasSuffix(c.Name, "-state") {
-					return c.Value
-				}
-			}
-			return ""
-		}
 		unchanged := func(sessionState string) bool {
 			hash, salt, ok := strings.Cut(sessionState, ".")
-			sum := sha256.Sum256([]byte("web https://app.example " + state() + " " + salt))
+			sum := sha256.Sum256([]byte("web https://app.example " + g.browserState() + " " + salt))
 			return ok && hash == hex.EncodeToString(sum[:])
 		}
 		out := g.authorize("prompt", "none").Get("session_state")
@@ -252,6 +252,29 @@ func TestConformanceSessionManagement(t *testing.T) {
 			t.Errorf("%v", e)
 		}
 	})
+	t.Run("in every error", func(t *testing.T) {
+		for name, changes := range map[string][]string{
+			"no response_type": {"response_type", ""}, "a contradiction": {"prompt", "none login"}, "a bad max_age": {"max_age", "soon"},
+			"a bad request object": {"request", "x.y.z"}, "no PKCE": {"code_challenge", ""},
+		} {
+			g := f.sub(t)
+			for range 2 {
+				// Once for nobody, once for the one who is signed in.
+				a := g.browse(http.MethodGet, "/authorize?"+request(changes...).Encode(), nil)
+				_, answer, _ := strings.Cut(a.location, "?")
+				q, err := url.ParseQuery(answer)
+				if err != nil {
+					t.Fatal(err)
+				}
+				hash, salt, _ := strings.Cut(q.Get("session_state"), ".")
+				sum := sha256.Sum256([]byte("web https://app.example " + g.browserState() + " " + salt))
+				if q.Get("error") == "" || hash != hex.EncodeToString(sum[:]) {
+					t.Errorf("%s: %v", name, q)
+				}
+				g.code()
+			}
+		}
+	})
 	t.Run("the cookie", func(t *testing.T) {
 		g := f.sub(t)
 		_, form := g.loginPage()
@@ -269,6 +292,20 @@ func TestConformanceSessionManagement(t *testing.T) {
 			t.Error("no cookie for scripts")
 		}
 	})
+}
+
+// browserState is what the cookie for scripts says.
+func (f *fixture) browserState() string {
+	u, err := url.Parse(f.base)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, c := range f.browser.Client.Jar.Cookies(u) {
+		if strings.HasSuffix(c.Name, "-state") {
+			return c.Value
+		}
+	}
+	return ""
 }
 
 // Without the features there is no page, no cookie, no frame and no member.

@@ -74,14 +74,18 @@ var modules = map[string]func(*suite){
 	"login-hint":     func(s *suite) { s.happy("login_hint", "buffy@suite.example") },
 	"ui-locales":     func(s *suite) { s.happy("ui_locales", "se") },
 	"claims-locales": func(s *suite) { s.happy("claims_locales", "se") },
-	"ensure-request-with-acr-values-succeeds": func(s *suite) { s.happy("acr_values", "1 2") },
+	"ensure-request-with-acr-values-succeeds": func(s *suite) {
+		// OpenID Connect Core 1.0 §3.1.2.1: voluntary, so that none is no error
+		if acr, has := s.happy("acr_values", "1 2").id["acr"]; has && acr != "1" && acr != "2" {
+			s.t.Errorf("acr %v", acr)
+		}
+	},
 	"codereuse":                               func(s *suite) { s.reuse(0) },
 	"ensure-registered-redirect-uri":          func(s *suite) { s.page("redirect_uri", "https://suite.example/other") },
 	"ensure-post-request-succeeds":            ensurePostRequestSucceeds,
 	"server-client-secret-post":               func(s *suite) { s.happy("client_id", "suite-post") },
 	"claims-essential":                        claimsEssential,
 	"ensure-request-object-with-redirect-uri": ensureRequestObjectWithRedirectURI,
-	"refresh-token":                           refreshTokenModule,
 	"ensure-request-with-valid-pkce-succeeds": ensureRequestWithValidPKCESucceeds,
 	"discovery-endpoint-verification":         discoveryEndpointVerification,
 	"request-uri-unsigned-supported-correctly-or-rejected-as-unsupported": func(s *suite) {
@@ -101,6 +105,9 @@ var timedModules = map[string]func(*suite){
 		s.later(2*time.Second, true, "max_age", "1")
 	},
 	"codereuse-30seconds": func(s *suite) { s.reuse(30 * time.Second) },
+	"refresh-token": func(s *suite) {
+		s.refreshes(s.happy(append(offline, "client_id", "suite-2")...).tokens.Refresh)
+	},
 }
 
 // plan runs modules by name, each as a subtest.
@@ -217,7 +224,7 @@ func alternateHappyFlow(s *suite) {
 // reuse redeems a code twice. What the first use brought is revoked.
 func (s *suite) reuse(after time.Duration) {
 	s.t.Helper()
-	front := s.ask()
+	front := s.ask(offline...)
 	first := s.redeem(front.Get("code"), s.query())
 	time.Sleep(after)
 	again := s.exchange(front.Get("code"), "suite")
@@ -229,6 +236,12 @@ func (s *suite) reuse(after time.Duration) {
 	}
 	if access := front.Get("access_token"); access != "" && s.alive(access) {
 		s.t.Error("the access token of the first answer still works")
+	}
+	if first.Refresh == "" {
+		s.t.Fatal("no refresh token")
+	}
+	if res := s.call(refreshForm(first.Refresh), "suite"); res.status != http.StatusBadRequest || res.Error != "invalid_grant" {
+		s.t.Errorf("the refresh token still works: %+v", res)
 	}
 }
 
@@ -270,20 +283,21 @@ func ensureRequestObjectWithRedirectURI(s *suite) {
 	s.page("redirect_uri", "https://suite.example/other", "request", object)
 }
 
-func refreshTokenModule(s *suite) {
-	offline := []string{"scope", "openid offline_access", "prompt", "consent"}
+// offline asks for a refresh token.
+var offline = []string{"scope", "openid offline_access", "prompt", "consent"}
+
+// refreshes redeems a refresh token, and offers one that is another client's.
+func (s *suite) refreshes(others string) {
+	s.t.Helper()
 	h := s.happy(offline...)
-	if h.tokens.Refresh == "" {
+	if h.tokens.Refresh == "" || others == "" {
 		s.t.Fatal("no refresh token")
 	}
-	other := s.happy(append(offline, "client_id", "suite-2")...)
-	form := func(token string) url.Values {
-		return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
-	}
-	if res := s.call(form(other.tokens.Refresh), "suite"); res.status != http.StatusBadRequest || res.Error != "invalid_grant" {
+	time.Sleep(time.Second)
+	if res := s.call(refreshForm(others), "suite"); res.status != http.StatusBadRequest || res.Error != "invalid_grant" {
 		s.t.Errorf("another client's: %+v", res)
 	}
-	res := s.call(form(h.tokens.Refresh), "suite")
+	res := s.call(refreshForm(h.tokens.Refresh), "suite")
 	if res.status != http.StatusOK || res.Access == h.tokens.Access || res.header.Get("Cache-Control") != "no-store" || len(res.Refresh) < 22 {
 		s.t.Fatalf("%+v", res)
 	}
@@ -294,6 +308,9 @@ func refreshTokenModule(s *suite) {
 		if again[name] != h.id[name] {
 			s.t.Errorf("%s = %v, was %v", name, again[name], h.id[name])
 		}
+	}
+	if before, after := h.id["iat"].(float64), again["iat"].(float64); after <= before {
+		s.t.Errorf("iat %v, then %v", before, after)
 	}
 	s.info(happy{access: res.Access, id: h.id})
 }

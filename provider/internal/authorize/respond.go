@@ -48,11 +48,10 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req *Request, 
 	}
 	// RFC 9207 §2: in success and error responses
 	a = append(a, parameter{"iss", h.Issuer})
-	if req.judged {
-		// OpenID Connect Session Management 1.0 §2
-		if state := h.Sessions.State(req.ClientID, req.RedirectURI, req.session); state != "" {
-			a = append(a, parameter{"session_state", state})
-		}
+	// OpenID Connect Session Management 1.0 §2: in every answer, so also in one
+	// to a request that was refused before anybody looked who is signed in
+	if state := h.sessionState(r, req); state != "" {
+		a = append(a, parameter{"session_state", state})
 	}
 	switch req.ResponseMode {
 	case responsetype.ModeFormPost:
@@ -67,6 +66,22 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req *Request, 
 		redirect(w, a.after(req.RedirectURI, separator))
 	}
 	return nil
+}
+
+// sessionState returns "" where it is not kept, and where it cannot be known: a
+// store that is down must not hide what is wrong with a request.
+func (h *Handler) sessionState(r *http.Request, req *Request) string {
+	if h.Sessions.BrowserStateCookie() == "" {
+		return ""
+	}
+	if !req.judged {
+		sess, err := h.currentSession(r)
+		if err != nil {
+			return ""
+		}
+		req.within(sess)
+	}
+	return h.Sessions.State(req.ClientID, req.RedirectURI, req.session)
 }
 
 // after returns the parameters behind an address (RFC 6749 Appendix B).

@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"slices"
-	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/secret"
@@ -56,26 +54,6 @@ func (h *Handler) authorizationCode(ctx context.Context, client *opstore.Client,
 	return &issue{authorization: &code.Authorization, target: target, refreshToken: refresh, nonce: true}, nil
 }
 
-// checkWithdrawn refuses a code whose session has ended meanwhile, for its
-// client was told already, and one whose user has withdrawn the consent that it came of.
-func (h *Handler) checkWithdrawn(ctx context.Context, auth *opstore.Authorization) error {
-	var ids []string
-	if auth.SessionID != "" && !auth.Scope.Has(oidckit.ScopeOfflineAccess) {
-		ids = append(ids, opstore.RevokedSessionID(auth.SessionID))
-	}
-	if consent := opstore.ConsentOfGrant(auth.GrantID); consent != "" {
-		ids = append(ids, opstore.RevokedConsentID(consent))
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	withdrawn, err := h.Revocations.Revoked(ctx, ids...)
-	if err == nil && withdrawn {
-		err = invalidGrant(errors.New("the session has ended, or the consent was withdrawn"))
-	}
-	return err
-}
-
 // codeRefused answers a code that the store did not give out. A second use by
 // its own client revokes what the first one brought.
 func (h *Handler) codeRefused(ctx context.Context, client *opstore.Client, code *opstore.Code, err error) error {
@@ -117,32 +95,4 @@ func checkVerifier(challenge, verifier string) error {
 		return invalidGrant(errors.New("code_verifier does not match"))
 	}
 	return nil
-}
-
-// firstRefreshToken begins the chain where the client is registered for it and
-// the user has consented to offline_access.
-func (h *Handler) firstRefreshToken(ctx context.Context, client *opstore.Client, auth *opstore.Authorization) (string, error) {
-	if !h.RefreshWithoutOfflineAccess && !auth.Scope.Has(oidckit.ScopeOfflineAccess) || !slices.Contains(client.Metadata.GrantTypes, oidckit.GrantTypeRefreshToken) {
-		return "", nil
-	}
-	token, now := secret.Token(), time.Now()
-	g := &opstore.Grant{
-		ID: auth.GrantID, ClientID: client.Metadata.ClientID, Authorization: *auth,
-		CreatedAt: now, ExpiresAt: now.Add(h.GrantLifetime),
-	}
-	err := h.Grants.CreateGrant(ctx, g, h.newRefreshToken(token, g, now))
-	if errors.Is(err, oidckit.ErrConsumed) {
-		// The code's second use has overtaken this one and revoked the grant.
-		// The first still gets its answer: what it holds is dead already.
-		return "", nil
-	}
-	return token, err
-}
-
-func (h *Handler) newRefreshToken(token string, g *opstore.Grant, now time.Time) *opstore.RefreshToken {
-	expires := now.Add(h.RefreshTokenLifetime)
-	if expires.After(g.ExpiresAt) {
-		expires = g.ExpiresAt
-	}
-	return &opstore.RefreshToken{Hash: oidckit.HashToken(token), GrantID: g.ID, ExpiresAt: expires}
 }

@@ -279,6 +279,10 @@ func TestExpire(t *testing.T) {
 		for range 10 {
 			c.Expire()
 		}
+		synctest.Wait()
+		if hits != 2 {
+			t.Errorf("%d fetches before anybody asks", hits)
+		}
 		want(2, "/jwks")
 		time.Sleep(400 * time.Millisecond)
 		want(2, "/moved")
@@ -298,10 +302,12 @@ func TestExpire(t *testing.T) {
 		}
 		c.Close()
 		time.Sleep(time.Minute)
-		before := hits
 		c.Expire()
-		want(before, "/moved")
-		synctest.Wait()
+		c.mu.Lock()
+		if c.inFlight != nil {
+			t.Error("a fetch after Close")
+		}
+		c.mu.Unlock()
 	})
 }
 

@@ -59,7 +59,7 @@ func (c *Cache) run(f *fetch) {
 	defer cancel()
 	asked := time.Now()
 	set, skipped, err := c.load(ctx)
-	if err != nil && c.config.Failed != nil && c.ctx.Err() == nil {
+	if err != nil && c.config.Failed != nil {
 		c.config.Failed()
 	}
 

@@ -24,7 +24,11 @@ func TestWithdrawnKeyOnASlowSource(t *testing.T) {
 					begin, before := time.Now(), i.fetched()
 					gone, leave := context.WithTimeout(t.Context(), 1100*time.Millisecond)
 					defer leave()
-					go c.Key(gone, "a", "ES256")
+					go func() {
+						if _, err := c.Key(gone, "a", "ES256"); err == nil {
+							t.Error("who goes away has the key")
+						}
+					}()
 					var all sync.WaitGroup
 					for time.Since(begin) < answers {
 						all.Go(func() {
@@ -68,6 +72,12 @@ func TestKnownKeyOnASlowSource(t *testing.T) {
 			ask(0)
 			time.Sleep(20 * time.Second)
 		}
+		time.Sleep(soft)
+		together(4*maxWaiting, func(int) {
+			if _, err := c.Key(context.Background(), "a", "ES256"); err != nil {
+				t.Error(err)
+			}
+		})
 		time.Sleep(soft)
 		ask(answers)
 		ask(0)
@@ -160,21 +170,39 @@ func TestOldFailureKeepsNoWithdrawnKey(t *testing.T) {
 
 // While a source fails for long, no attempt after the first makes anybody wait.
 func TestStaleKeysWhileTheSourceFailsSlowly(t *testing.T) {
+	for _, row := range []struct{ soft, every time.Duration }{
+		{soft, 7 * time.Second},
+		{soft, soft - fetchTimeout - time.Second},
+		{10 * time.Second, time.Second},
+	} {
+		inBubble(t, func(t *testing.T, i *issuer, _ *Cache) {
+			c := newCache(t, Config{Fetch: i.fetch, SoftLifetime: row.soft})
+			wantKey(t, c, "a")
+			i.slow(time.Hour)
+			time.Sleep(row.soft)
+			go c.Key(context.Background(), "a", "ES256")
+			time.Sleep(fetchTimeout)
+			synctest.Wait()
+			for range 200 {
+				asked := time.Now()
+				wantKey(t, c, "a")
+				if d := time.Since(asked); d != 0 {
+					t.Fatalf("waited %v", d)
+				}
+				time.Sleep(row.every)
+			}
+		})
+	}
+}
+
+// Keys whose time runs out while a refresh is waited for do not serve.
+func TestHardLifetimeEndsInARefresh(t *testing.T) {
 	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
 		wantKey(t, c, "a")
-		i.slow(time.Hour)
-		time.Sleep(soft)
-		go c.Key(context.Background(), "a", "ES256")
-		time.Sleep(fetchTimeout)
-		synctest.Wait()
-		for range 1000 {
-			asked := time.Now()
-			wantKey(t, c, "a")
-			if d := time.Since(asked); d != 0 {
-				t.Fatalf("waited %v", d)
-			}
-			time.Sleep(7 * time.Second)
-		}
+		i.fail(errDown)
+		i.slow(2 * time.Second)
+		time.Sleep(hard - time.Second)
+		wantErr(t, c, "a", ErrUnavailable)
 	})
 }
 

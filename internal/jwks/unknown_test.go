@@ -341,6 +341,28 @@ func TestRotationOnASlowSource(t *testing.T) {
 	}
 }
 
+// A refresh says nothing of a kid that it was not made for, as long as it runs.
+func TestRotationInARefreshOfASlowSource(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {
+		wantKey(t, c, "a")
+		i.slow(900 * time.Millisecond)
+		wantErr(t, c, "stray", ErrUnknownKey)
+		c.mu.Lock()
+		c.quietUntil = time.Now().Add(soft)
+		c.mu.Unlock()
+		time.Sleep(c.refreshAge())
+		wantKey(t, c, "a")
+		i.publish(t, es256(t, "a"), es256(t, "b"))
+		asked := time.Now()
+		wantErr(t, c, "b", ErrUnavailable)
+		if d := time.Since(asked); d != 0 {
+			t.Errorf("waited %v", d)
+		}
+		time.Sleep(time.Second)
+		wantKey(t, c, "b")
+	})
+}
+
 // No request that has waited counts as waiting for ever.
 func TestWaitingIsForgotten(t *testing.T) {
 	inBubble(t, func(t *testing.T, i *issuer, c *Cache) {

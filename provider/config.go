@@ -283,6 +283,9 @@ func (r *resolved) resolveClients() error {
 	r.clients = &clients.Finder{Logger: r.Logger, Policy: clients.Policy{
 		SigningAlgorithms: r.SigningAlgs, GrantTypes: r.grantTypes(), ResponseTypes: r.responseTypeNames(), AuthMethods: clientauth.Methods(),
 	}}
+	// An issuer on http loopback is for trying out, as its clients are.
+	r.clients.Policy.AllowLoopbackImplicit = r.url != nil && r.url.Scheme == "http"
+	r.clients.Policy.AllowHTTPLogout = r.preset() != nil
 	r.clients.Policy.Pairwise = r.Pairwise != nil
 	r.clients.Policy.RequestObjectAlgorithms = r.RequestObjects.algorithms()
 	if (r.Registration != nil || r.ClientAdmin != nil) && r.Stores.Registrations != nil {

@@ -220,6 +220,11 @@ func TestPublicDocuments(t *testing.T) {
 		if a := ask(http.MethodGet, "If-None-Match", `"other"`); a.status != http.StatusOK {
 			t.Errorf("%s: another ETag: %d", path, a.status)
 		}
+		preflight := ask(http.MethodOptions, "Origin", "https://anywhere.example", "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "mcp-protocol-version")
+		if preflight.status != http.StatusNoContent || preflight.header.Get("Access-Control-Allow-Origin") != "*" ||
+			!strings.Contains(preflight.header.Get("Access-Control-Allow-Headers"), "MCP-Protocol-Version") || preflight.header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s OPTIONS: %d %v", path, preflight.status, preflight.header)
+		}
 		if a := ask(http.MethodPost); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s POST: %d", path, a.status)
 		}

@@ -104,7 +104,7 @@ func (p *Provider) at(path string, h http.Handler) route { return route{p.cfg.ur
 
 // document is an endpoint that asks no store.
 func (p *Provider) document(name string, fn wire.HandlerFunc) http.Handler {
-	return wire.Endpoint(p.observed(fn), wire.Options{Logger: p.cfg.Logger, Name: name, Methods: read})
+	return wire.Public(wire.Endpoint(p.observed(fn), wire.Options{Logger: p.cfg.Logger, Name: name, Methods: read}))
 }
 
 // endpoint is one that clients call; write writes its failures.

@@ -238,6 +238,8 @@ func TestRegistrationRefusals(t *testing.T) {
 		"unknown grant":                {appMetadata("grant_types", []string{"password"}), 400, "invalid_client_metadata"},
 		"client_credentials":           {appMetadata("grant_types", []string{"authorization_code", "client_credentials"}), 400, "invalid_client_metadata"},
 		"inconsistent":                 {appMetadata("grant_types", []string{"refresh_token"}, "response_types", []string{"code"}), 400, "invalid_client_metadata"},
+		"ID tokens for its eyes only":  {appMetadata("id_token_encrypted_response_alg", "RSA-OAEP-256"), 400, "invalid_client_metadata"},
+		"userinfo for its eyes only":   {appMetadata("userinfo_encrypted_response_alg", "ECDH-ES"), 400, "invalid_client_metadata"},
 		"wrong type":                   {appMetadata("contacts", "me"), 400, "invalid_client_metadata"},
 		"jwks_uri inside":              {appMetadata("jwks_uri", "https://169.254.169.254/jwks"), 400, "invalid_client_metadata"},
 		"sector inside":                {appMetadata("sector_identifier_uri", "https://127.0.0.1/s"), 400, "invalid_client_metadata"},

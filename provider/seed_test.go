@@ -23,7 +23,7 @@ type vendor struct {
 const (
 	vendorSecret   = "the secret of a client of the pages"
 	vendorCallback = "https://app.example/oidcresponse"
-	afterLogout    = "http://127.0.0.1/logout?slo=true"
+	afterLogout    = "http://example.com/logout?slo=true"
 )
 
 // newVendor starts an issuer whose clients are registered for what the pages

@@ -46,6 +46,23 @@ func cors(next http.Handler, allowed func(origin string) bool, open bool) http.H
 	})
 }
 
+// Public answers the preflights of a document that anybody may read. The
+// document itself says so (Fetch Standard §3.2.5).
+func Public(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodOptions {
+			next.ServeHTTP(w, r)
+			return
+		}
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+		h.Set("Access-Control-Allow-Headers", "Content-Type, If-None-Match, MCP-Protocol-Version")
+		h.Set("Access-Control-Max-Age", "600")
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
 type askingKey struct{}
 
 // asking is a request from an origin that is not known yet.

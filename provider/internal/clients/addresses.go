@@ -11,7 +11,7 @@ import (
 	"github.com/oidckit/oidckit/internal/safeurl"
 )
 
-func checkRedirects(ps *problems, m *oidckit.ClientMetadata, _ Policy) {
+func checkRedirects(ps *problems, m *oidckit.ClientMetadata, p Policy) {
 	if m.ApplicationType != "web" && m.ApplicationType != "native" {
 		ps.addValue("application_type", m.ApplicationType, "is neither web nor native")
 	}
@@ -25,12 +25,18 @@ func checkRedirects(ps *problems, m *oidckit.ClientMetadata, _ Policy) {
 			continue
 		}
 		// OpenID Connect Dynamic Client Registration 1.0 §2, application_type
-		if m.ApplicationType == "web" && slices.Contains(m.GrantTypes, oidckit.GrantTypeImplicit) && !strings.HasPrefix(u, "https:") {
+		if m.ApplicationType == "web" && slices.Contains(m.GrantTypes, oidckit.GrantTypeImplicit) && !strings.HasPrefix(u, "https:") && !p.AllowLoopbackImplicit {
 			ps.addValue(fieldRedirectURIs, u, "must be an https URL (a web client of the implicit grant)")
 		}
 	}
 	for _, u := range m.PostLogoutRedirectURIs {
-		if err := CheckRedirectURI(u); err != nil {
+		checked := u
+		// OpenID Connect RP-Initiated Logout 1.0 §3.1: http where the client is
+		// confidential and the issuer allows it
+		if rest, plain := strings.CutPrefix(u, "http://"); plain && p.AllowHTTPLogout && m.TokenEndpointAuthMethod != oidckit.AuthMethodNone {
+			checked = "https://" + rest
+		}
+		if err := CheckRedirectURI(checked); err != nil {
 			ps.addValue("post_logout_redirect_uris", u, err.Error())
 		}
 	}

@@ -22,6 +22,11 @@ type Policy struct {
 	// RequestObjectAlgorithms are those of request objects, none where the
 	// issuer takes no request objects.
 	RequestObjectAlgorithms []string
+	// AllowLoopbackImplicit lets web clients of the implicit grant be on http
+	// loopback, AllowHTTPLogout lets confidential clients be returned to by http
+	// after a logout.
+	AllowLoopbackImplicit bool
+	AllowHTTPLogout       bool
 	// Pairwise says that the issuer makes pairwise subjects.
 	Pairwise bool
 	// Secrets seals the secrets that clients sign with.

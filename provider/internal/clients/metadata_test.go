@@ -257,3 +257,44 @@ func TestCheckStranger(t *testing.T) {
 		}
 	}
 }
+
+// What a policy loosens, and how far: an issuer on loopback takes loopback
+// clients of the implicit grant, a preset takes people back to http after a
+// logout, of confidential clients alone.
+func TestLoosenedAddresses(t *testing.T) {
+	loopback, logout := policy, policy
+	loopback.AllowLoopbackImplicit, logout.AllowHTTPLogout = true, true
+	for name, row := range map[string]struct {
+		policy clients.Policy
+		change func(*oidckit.ClientMetadata)
+		field  string
+	}{
+		"implicit on loopback": {loopback, func(m *oidckit.ClientMetadata) {
+			m.RedirectURIs, m.SubjectType, m.FrontchannelLogoutURI = []string{"http://127.0.0.1/cb"}, "", ""
+		}, ""},
+		"implicit on http elsewhere": {loopback, func(m *oidckit.ClientMetadata) {
+			m.RedirectURIs, m.SubjectType, m.FrontchannelLogoutURI = []string{"http://app.example/cb"}, "", ""
+		}, "redirect_uris"},
+		"logout to http": {logout, func(m *oidckit.ClientMetadata) {
+			m.PostLogoutRedirectURIs = []string{"http://example.com/logout?slo=true"}
+		}, ""},
+		"logout to http, strict":     {policy, func(m *oidckit.ClientMetadata) { m.PostLogoutRedirectURIs = []string{"http://example.com/logout"} }, "post_logout_redirect_uris"},
+		"logout to http with a user": {logout, func(m *oidckit.ClientMetadata) { m.PostLogoutRedirectURIs = []string{"http://a@example.com/logout"} }, "post_logout_redirect_uris"},
+		"logout of a public client": {logout, func(m *oidckit.ClientMetadata) {
+			m.TokenEndpointAuthMethod, m.TokenEndpointAuthSigningAlg = "none", ""
+			m.PostLogoutRedirectURIs = []string{"http://example.com/logout"}
+		}, "post_logout_redirect_uris"},
+		"logout by script": {logout, func(m *oidckit.ClientMetadata) { m.PostLogoutRedirectURIs = []string{"javascript:x"} }, "post_logout_redirect_uris"},
+	} {
+		m := good(t)
+		row.change(&m)
+		_, ps := clients.Check(m, row.policy)
+		told := ""
+		for _, p := range ps {
+			told += p.Field
+		}
+		if told != row.field {
+			t.Errorf("%s: %q, want %q", name, told, row.field)
+		}
+	}
+}

@@ -26,6 +26,14 @@ type request struct {
 // 7592 §3).
 var issuedMembers = []string{"registration_access_token", "registration_client_uri", "client_id_issued_at", "client_secret_expires_at"}
 
+// encryptionMembers ask for JWE. A client that asked and was not told would get
+// its users' claims in the clear.
+var encryptionMembers = []string{
+	"id_token_encrypted_response_alg", "id_token_encrypted_response_enc", "userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc",
+	"request_object_encryption_alg", "request_object_encryption_enc", "introspection_encrypted_response_alg",
+	"introspection_encrypted_response_enc", "authorization_encrypted_response_alg", "authorization_encrypted_response_enc",
+}
+
 // readRequest reads the body. Members that nobody here knows are ignored, and
 // those that are null count as absent (RFC 7591 §2, RFC 7592 §2.2).
 func readRequest(w http.ResponseWriter, r *http.Request) (*request, error) {
@@ -44,6 +52,8 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, error) {
 			req.statement, _ = v.Text()
 		case slices.Contains(issuedMembers, name):
 			req.issued = append(req.issued, name)
+		case slices.Contains(encryptionMembers, name):
+			problems = append(problems, &clients.Problem{Field: name, Text: "cannot be done: nothing is encrypted here"})
 		default:
 			if problem := req.member(name, v); problem != nil {
 				problems = append(problems, problem)

@@ -40,6 +40,10 @@ func suiteIssuer(c *provider.Config) {
 type suite struct {
 	*fixture
 	responseType, mode string
+	// clientID and post are those of a client that has registered itself; nil
+	// is one of suiteClients.
+	clientID string
+	post     func(form url.Values) tokenResponse
 	// public is what the issuer publishes to verify its tokens by.
 	public []jose.JWK
 }
@@ -59,12 +63,18 @@ func (s *suite) run(t *testing.T, responseType, mode string) *suite {
 	t.Helper()
 	r := &suite{fixture: s.sub(t), responseType: responseType, mode: mode}
 	r.browser.Username = "zoe"
-	a := r.send(r.client, r.newRequest(http.MethodGet, "/jwks", nil))
-	var err error
-	if r.public, _, err = jose.ParseJWKS([]byte(a.body)); err != nil {
-		t.Fatal(err)
-	}
+	r.readKeys()
 	return r
+}
+
+// readKeys reads what the issuer publishes now.
+func (s *suite) readKeys() {
+	s.t.Helper()
+	a := s.send(s.client, s.newRequest(http.MethodGet, "/jwks", nil))
+	var err error
+	if s.public, _, err = jose.ParseJWKS([]byte(a.body)); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // has reports whether the answer brings something.
@@ -80,6 +90,9 @@ func (s *suite) query(changes ...string) url.Values {
 	}
 	if s.mode != "" {
 		q.Set("response_mode", s.mode)
+	}
+	if s.clientID != "" {
+		q.Set("client_id", s.clientID)
 	}
 	return change(q, changes...)
 }
@@ -200,6 +213,9 @@ func (s *suite) exchange(code, clientID string) tokenResponse {
 
 func (s *suite) call(form url.Values, clientID string) tokenResponse {
 	s.t.Helper()
+	if s.post != nil {
+		return s.post(form)
+	}
 	secret := map[string]string{"suite": "suite-secret-suite-secret", "suite-2": "suite-2-secret-suite-2-secret", "suite-post": "suite-secret-suite-secret"}[clientID]
 	if clientID == "suite-post" {
 		form = change(form, "client_id", clientID, "client_secret", secret)

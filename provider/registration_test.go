@@ -202,19 +202,29 @@ func TestReusedClientID(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Its grants stay, as they would after a crash in the middle.
-	if err := f.op.Stores.Registrations.DeleteRegistration(t.Context(), id, 0); err != nil {
-		t.Fatal(err)
+	giveAgain := func(at time.Time) {
+		old.Client.CreatedAt = at
+		err := f.op.Stores.Registrations.DeleteRegistration(t.Context(), id, 0)
+		if err = errors.Join(err, f.op.Stores.Registrations.CreateRegistration(t.Context(), old)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	old.Client.CreatedAt = time.Now().Add(time.Hour)
-	if err := f.op.Stores.Registrations.CreateRegistration(t.Context(), old); err != nil {
-		t.Fatal(err)
-	}
+	giveAgain(time.Now().Add(time.Hour))
 	if r := f.redeemAs(c, refreshForm(res.Refresh)); r.Error != "invalid_grant" {
 		t.Errorf("refresh token: %+v", r)
 	}
 	if f.alive(res.Access) {
 		t.Error("access token")
 	}
+	consent, err := f.op.Stores.Consents.Consent(t.Context(), oidctest.Subject, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consent.GrantedAt = time.Now().Add(-time.Hour)
+	if err := f.op.Stores.Consents.PutConsent(t.Context(), consent); err != nil {
+		t.Fatal(err)
+	}
+	giveAgain(time.Now())
 	f.browser.Seen = nil
 	f.authorize("client_id", id, "scope", "openid profile email offline_access")
 	if !slices.Contains(f.browser.Seen, "/consent") {

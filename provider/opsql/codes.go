@@ -91,6 +91,7 @@ func (s codes) read(hash oidckit.TokenHash, doc string) (*opstore.Code, error) {
 		RedirectURI:   d.RedirectURI,
 		CodeChallenge: d.CodeChallenge,
 		Authorization: d.Authorization.record(),
+		CreatedAt:     d.CreatedAt,
 		ExpiresAt:     d.ExpiresAt,
 		KeepUntil:     d.KeepUntil,
 	}, nil
@@ -103,6 +104,7 @@ type codeDoc struct {
 	RedirectURI   string           `json:"redirect_uri"`
 	CodeChallenge string           `json:"code_challenge,omitempty"`
 	Authorization authorizationDoc `json:"authorization"`
+	CreatedAt     time.Time        `json:"created_at"`
 	ExpiresAt     time.Time        `json:"expires_at"`
 	KeepUntil     time.Time        `json:"keep_until"`
 }
@@ -113,6 +115,7 @@ func newCodeDoc(c *opstore.Code) codeDoc {
 		RedirectURI:   c.RedirectURI,
 		CodeChallenge: c.CodeChallenge,
 		Authorization: newAuthorizationDoc(&c.Authorization),
+		CreatedAt:     c.CreatedAt.UTC(),
 		ExpiresAt:     c.ExpiresAt.UTC(),
 		KeepUntil:     c.KeepUntil.UTC(),
 	}

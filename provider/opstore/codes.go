@@ -20,6 +20,8 @@ type Code struct {
 	CodeChallenge string
 	// Authorization is what was granted.
 	Authorization Authorization
+	// CreatedAt tells it from the codes of a client that had the ClientID before.
+	CreatedAt time.Time
 	// ExpiresAt ends the code. KeepUntil, no earlier, ends the memory that it
 	// was used: until then a second use is told from an unknown code.
 	ExpiresAt time.Time

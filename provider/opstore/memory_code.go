@@ -118,6 +118,7 @@ func packCode(c *Code) string {
 	p.Text(c.RedirectURI)
 	p.Text(c.CodeChallenge)
 	packAuthorization(&p, &c.Authorization)
+	p.Time(c.CreatedAt)
 	p.Time(c.ExpiresAt)
 	p.Time(c.KeepUntil)
 	return p.String()
@@ -130,6 +131,7 @@ func unpackCode(hash oidckit.TokenHash, record string) *Code {
 	c.RedirectURI = u.Text()
 	c.CodeChallenge = u.Text()
 	unpackAuthorization(&u, &c.Authorization)
+	c.CreatedAt = u.Time()
 	c.ExpiresAt = u.Time()
 	c.KeepUntil = u.Time()
 	return c

@@ -73,6 +73,7 @@ func (h *Handler) createCode(ctx context.Context, code string, req *Request, aut
 		RedirectURI:   req.RedirectURI,
 		CodeChallenge: req.CodeChallenge,
 		Authorization: *auth,
+		CreatedAt:     now,
 		ExpiresAt:     now.Add(h.CodeLifetime),
 		KeepUntil:     now.Add(h.CodeLifetime + h.CodeMemory),
 	})

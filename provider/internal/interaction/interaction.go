@@ -89,17 +89,24 @@ func fromForm(r *http.Request, name string) string {
 }
 
 // client returns the client of a waiting request, which may have been removed
-// meanwhile, or have given up the address that the answer would go to; an empty
-// one where the issuer itself asks.
+// meanwhile, have left its client_id to another one, or have given up the
+// address that the answer would go to; an empty one where the issuer itself
+// asks.
 func (h *Handler) client(ctx context.Context, req *authorize.Request) (*opstore.Client, error) {
 	if req.ReturnTo != "" {
 		return &opstore.Client{}, nil
 	}
 	client, err := h.Clients.Client(ctx, req.ClientID)
-	if errors.Is(err, oidckit.ErrNotFound) || err == nil && !clients.MatchRedirectURI(client.Metadata.RedirectURIs, req.RedirectURI) {
+	if errors.Is(err, oidckit.ErrNotFound) {
 		return nil, authorize.ErrRequestExpired
 	}
-	return client, err
+	if err != nil {
+		return nil, err
+	}
+	if !client.Follows(time.Unix(req.ReceivedAt, 0)) || !clients.MatchRedirectURI(client.Metadata.RedirectURIs, req.RedirectURI) {
+		return nil, authorize.ErrRequestExpired
+	}
+	return client, nil
 }
 
 func displayName(c *opstore.Client) string {

@@ -71,6 +71,8 @@ func checkCode(code *opstore.Code, client *opstore.Client, p wire.Params) error 
 	// RFC 6749 §4.1.3: issued to the authenticated client
 	case code.ClientID != client.Metadata.ClientID:
 		return invalidGrant(errors.New("code of another client"))
+	case !client.Follows(code.CreatedAt):
+		return invalidGrant(errors.New("code of a client that had the client_id before"))
 	// RFC 6749 §4.1.3: identical redirect_uri
 	case p.Get("redirect_uri") != code.RedirectURI:
 		return invalidGrant(errors.New("redirect_uri differs from the authorization request"))

@@ -17,7 +17,6 @@ import (
 const (
 	maxDocument  = 512 << 10
 	lifetime     = time.Hour
-	minAge       = time.Second
 	fetchTimeout = 8 * time.Second
 	minBackoff   = 500 * time.Millisecond
 	maxBackoff   = 5 * time.Second
@@ -50,7 +49,6 @@ type Client struct {
 
 	mu       sync.Mutex
 	current  *oidckit.ProviderMetadata
-	fetched  time.Time
 	staleAt  time.Time
 	err      error
 	retryAt  time.Time
@@ -114,13 +112,11 @@ func (c *Client) look() (*oidckit.ProviderMetadata, <-chan struct{}, error) {
 func (c *Client) Expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
-	// one that is this new is not why
-	if c.current == nil || now.Sub(c.fetched) < minAge || c.ctx.Err() != nil {
+	if c.current == nil || c.ctx.Err() != nil {
 		return
 	}
-	c.staleAt = now
-	c.renew(now)
+	c.staleAt = time.Now()
+	c.renew(c.staleAt)
 }
 
 // renew starts a fetch where one is due. Its caller holds mu.
@@ -143,8 +139,7 @@ func (c *Client) refresh(done chan struct{}) {
 	defer close(done)
 	c.inFlight = nil
 	if err == nil {
-		c.current, c.fetched = m, time.Now()
-		c.staleAt = c.fetched.Add(lifetime)
+		c.current, c.staleAt = m, time.Now().Add(lifetime)
 		c.err, c.backoff = nil, 0
 		return
 	}

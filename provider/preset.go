@@ -13,12 +13,22 @@ import (
 
 // Preset serves clients that were written to the pages of a vendor, word for
 // word, with the vendor's paths and what the pages ask for beside or against
-// the standards. Clients that keep to the standards are served as ever.
+// the standards. A request in standard form is read as ever.
 //
-// A preset exempts confidential clients from PKCE, issues refresh tokens
-// without offline_access to clients that are registered for them, takes a
-// client's secret from the header or the body, or both where they are equal,
-// and puts the claims of the scopes into ID tokens too.
+// A request makes use of the preset where it has redirect_url, parameters in the
+// query or no client_id, splits scopes at slashes ("email/profile") or spells
+// the standard's in capitals, or has the client's secret where the client is
+// not registered to put it, or in both places, where they must be equal. Only
+// then the scope that stands beside a code must lie within what was granted. A
+// scope of the issuer that has a slash itself is never split.
+//
+// For all clients a preset exempts the confidential ones from PKCE, issues
+// refresh tokens without offline_access to those that are registered for them,
+// answers userinfo for tokens without openid, puts the claims of the scopes into
+// ID tokens too, and has introspection tell a username whatever the scope. The
+// last is never told of a pairwise client's tokens; who must not know names has
+// to be one. Claims are told under the pages' names too, but where Config.Claims
+// has a claim of that name, which then stands alone.
 type Preset string
 
 // Presets.
@@ -139,6 +149,7 @@ func (a *assembly) usePreset(info *userinfo.Handler, end *endsession.Handler) {
 		return
 	}
 	a.token.RefreshWithoutOfflineAccess = true
+	a.token.Codes = preset.Codes{Codes: a.token.Codes}
 	a.tokens.ScopeClaimsInIDTokens = true
 	info.WithoutOpenID = true
 	end.FollowRegistered = rules.logoutFollows
@@ -162,10 +173,17 @@ func (p *Provider) aliases() []route {
 	return out
 }
 
+// dialect is that of the preset, with the issuer's scopes.
+func (a *assembly) dialect(rules *presetRules) preset.Dialect {
+	d := rules.dialect
+	d.Scopes = a.cfg.catalogue.Names()
+	return d
+}
+
 // authorizationRequests has requests of the preset's dialect translated.
 func (a *assembly) authorizationRequests(fn wire.HandlerFunc) wire.HandlerFunc {
 	if rules := a.cfg.preset(); rules != nil {
-		return rules.dialect.Authorize(fn)
+		return a.dialect(rules).Authorize(fn)
 	}
 	return fn
 }
@@ -175,7 +193,7 @@ func (a *assembly) authorizationRequests(fn wire.HandlerFunc) wire.HandlerFunc {
 func (a *assembly) clientRequests(fn wire.HandlerFunc) wire.HandlerFunc {
 	if rules := a.cfg.preset(); rules != nil {
 		set := a.cfg.Stores
-		return preset.Token{Dialect: rules.dialect, Clients: a.cfg.clients, Codes: set.Codes, Grants: set.Grants}.Wrap(fn)
+		return preset.Token{Dialect: a.dialect(rules), Clients: a.cfg.clients, Codes: set.Codes, Grants: set.Grants}.Wrap(fn)
 	}
 	return fn
 }

@@ -29,7 +29,8 @@ type Handler struct {
 	// SigningAlg signs answers for clients that name no algorithm.
 	SigningAlg string
 	Events     oidckit.EventSink
-	// AlwaysUsername tells a username whatever the scope.
+	// AlwaysUsername tells a username whatever the scope, but for tokens of
+	// clients with pairwise subjects.
 	AlwaysUsername bool
 }
 

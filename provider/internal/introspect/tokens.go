@@ -77,14 +77,18 @@ func (h *Handler) idToken(ctx context.Context, caller *opstore.Client, token str
 		SessionID: c.SessionID, AuthTime: unix(c.AuthTime), ACR: c.ACR, AMR: c.AMR,
 	}
 	if caller.Metadata.SubjectType == subject.Pairwise {
-		// Whose name it is cannot be told from it; it ends with the session.
+		// Whose name it is cannot be told from it, so it can but end with its
+		// session: without one nobody knows whether its user is still there.
+		if c.SessionID == "" {
+			return inactive, nil
+		}
 		return a, nil
 	}
 	return h.ofUser(ctx, a, caller, c.Subject, nil)
 }
 
 // ofUser adds what is told of a token's user, who must still be there. A
-// username is told where the scope has it anyway, or AlwaysUsername is set.
+// username is told where the scope has it anyway, or AlwaysUsername says so.
 func (h *Handler) ofUser(ctx context.Context, a *answer, client *opstore.Client, local string, scope oidckit.Scope) (*answer, error) {
 	claims, err := h.Claims(ctx, local)
 	if errors.Is(err, oidckit.ErrNotFound) {
@@ -94,10 +98,12 @@ func (h *Handler) ofUser(ctx context.Context, a *answer, client *opstore.Client,
 		return nil, err
 	}
 	a.Subject = h.Subjects.For(client, local)
-	if h.AlwaysUsername || scope.Has(oidckit.ScopeProfile) {
+	// OpenID Connect Core 1.0 §8.1: a name tells who a pairwise subject is
+	always := h.AlwaysUsername && client.Metadata.SubjectType != subject.Pairwise
+	if always || scope.Has(oidckit.ScopeProfile) {
 		a.Username = claims.Text("preferred_username")
 	}
-	if a.Username == "" && (h.AlwaysUsername || scope.Has(oidckit.ScopeEmail)) {
+	if a.Username == "" && (always || scope.Has(oidckit.ScopeEmail)) {
 		a.Username = claims.Text("email")
 	}
 	return a, nil

@@ -19,7 +19,7 @@ func (d Dialect) Authorize(next wire.HandlerFunc) wire.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		translateScope(p)
+		d.translateScope(p)
 		if raw := p["response_type"]; len(raw) == 1 {
 			if standard, ok := d.ResponseTypes[raw[0]]; ok {
 				p["response_type"] = []string{standard}

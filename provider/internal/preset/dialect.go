@@ -23,6 +23,8 @@ type Dialect struct {
 	Query bool
 	// ResponseTypes are other spellings of response types.
 	ResponseTypes map[string]string
+	// Scopes are the issuer's, which are never split.
+	Scopes []string
 }
 
 // The dialects of the documents.
@@ -35,28 +37,59 @@ var standardScopes = []string{
 	oidckit.ScopeOpenID, oidckit.ScopeProfile, oidckit.ScopeEmail, oidckit.ScopeAddress, oidckit.ScopePhone, oidckit.ScopeOfflineAccess,
 }
 
-// scope reads a list that may also be split at slashes ("email/profile"), in
-// which the standard's scopes are spelt in any case ("Profile").
-func scope(raw string) string {
+// scope reads a list whose tokens may be split at slashes ("email/profile"),
+// with the standard's scopes spelt in any case ("Profile"). It reports whether
+// that was so: what is in standard form, and every scope of the issuer that has
+// a slash itself, stays as it is.
+func (d Dialect) scope(raw string) (string, bool) {
 	var out []string
-	for _, name := range strings.FieldsFunc(raw, func(r rune) bool { return r == ' ' || r == '/' }) {
-		if lower := strings.ToLower(name); slices.Contains(standardScopes, lower) {
-			name = lower
-		}
-		if !slices.Contains(out, name) {
-			out = append(out, name)
+	translated := false
+	for token := range strings.SplitSeq(raw, " ") {
+		names := d.names(token)
+		translated = translated || len(names) != 1 || names[0] != token
+		for _, name := range names {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
 		}
 	}
-	return strings.Join(out, " ")
+	if !translated {
+		return raw, false
+	}
+	return strings.Join(out, " "), true
+}
+
+// names returns what one token of a list asks for.
+func (d Dialect) names(token string) []string {
+	// A scope that is an address is one token.
+	if slices.Contains(d.Scopes, token) || strings.Contains(token, "://") {
+		return []string{token}
+	}
+	names := strings.FieldsFunc(token, func(r rune) bool { return r == '/' })
+	standard := false
+	for i, name := range names {
+		if lower := strings.ToLower(name); slices.Contains(standardScopes, lower) {
+			names[i], standard = lower, true
+		}
+	}
+	if !standard {
+		return []string{token}
+	}
+	return names
 }
 
 // translateScope rewrites the parameter, where it stands once: an endpoint
-// refuses what is repeated.
-func translateScope(p wire.Params) {
-	// A scope that is an address is one token.
-	if raw := p["scope"]; len(raw) == 1 && !strings.Contains(raw[0], "://") {
-		p["scope"] = []string{scope(raw[0])}
+// refuses what is repeated. It reports whether there was anything to rewrite.
+func (d Dialect) translateScope(p wire.Params) bool {
+	raw := p["scope"]
+	if len(raw) != 1 {
+		return false
 	}
+	text, translated := d.scope(raw[0])
+	if translated {
+		p["scope"] = []string{text}
+	}
+	return translated
 }
 
 // withForm returns a copy of the request that has p as its form, and no query.

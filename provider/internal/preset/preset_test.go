@@ -35,6 +35,14 @@ func newToken(t *testing.T, d Dialect) Token {
 	if err := set.Codes.CreateCode(t.Context(), code); err != nil {
 		t.Fatal(err)
 	}
+	spent := *code
+	spent.Hash = oidckit.HashToken("spent")
+	if err := set.Codes.CreateCode(t.Context(), &spent); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := set.Codes.ConsumeCode(t.Context(), spent.Hash); err != nil {
+		t.Fatal(err)
+	}
 	g := &opstore.Grant{ID: "g", ClientID: "post", Authorization: auth, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	first := &opstore.RefreshToken{Hash: oidckit.HashToken("the-refresh-token"), ExpiresAt: now.Add(time.Hour)}
 	if err := set.Grants.CreateGrant(t.Context(), g, first); err != nil {
@@ -71,7 +79,11 @@ func TestToken(t *testing.T) {
 		{"A2 both, different", MiniOrange, "", "redirect_url=x&redirect_uri=y", "", "invalid_request"},
 		{"redirect_url elsewhere", Signicat, "", "redirect_url=x", "", "redirect_url=x"},
 		{"A2 the scope of the code", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=openid/Email", "", "code=the-code&grant_type=authorization_code&scope=openid+email"},
-		{"A2 more than the code's", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=openid+profile", "", "invalid_scope"},
+		{"A2 more than the code's", MiniOrange, "", "redirect_url=x&grant_type=authorization_code&code=the-code&scope=openid+profile", "", "invalid_scope"},
+		{"A2 both secrets, more than the code's", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=profile&client_id=basic&client_secret=s", "basic:s", "invalid_scope"},
+		{"A2 a secret elsewhere, more than the code's", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=profile&client_id=basic&client_secret=s", "", "invalid_scope"},
+		{"A2 slashes, more than the code's", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=openid/profile", "", "invalid_scope"},
+		{"RFC 6749 §4.1.3 in standard form, no scope is looked at", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=openid+profile", "", "code=the-code&grant_type=authorization_code&scope=openid+profile"},
 		{"A2 an unknown code is for the endpoint", MiniOrange, "", "grant_type=authorization_code&code=x&scope=profile", "", "code=x&grant_type=authorization_code&scope=profile"},
 		{"A2 body, registered for the header", MiniOrange, "", "client_id=basic&client_secret=s", "", "client_id=basic Basic basic:s"},
 		{"A2 header, registered for the body", MiniOrange, "", "", "post:s", "client_id=post&client_secret=s"},
@@ -84,6 +96,9 @@ func TestToken(t *testing.T) {
 		{"a scope that is an address", MiniOrange, "", "scope=https%3A%2F%2Fapi.example%2Fread", "", "scope=https%3A%2F%2Fapi.example%2Fread"},
 
 		{"B2 the query alone", Signicat, "grant_type=authorization_code&code=the-code&redirect_uri=r&client_secret=s", "", "", "client_id=basic&code=the-code&grant_type=authorization_code&redirect_uri=r Basic basic:s"},
+		{"B2 more than the code's", Signicat, "grant_type=authorization_code&code=the-code&client_secret=s&scope=profile", "", "", "invalid_scope"},
+		{"B2 no secret, nobody is named", Signicat, "grant_type=authorization_code&code=the-code&scope=profile", "", "", "code=the-code&grant_type=authorization_code&scope=profile"},
+		{"B2 the client of a spent code", Signicat, "grant_type=authorization_code&code=spent&client_secret=s", "", "", "client_id=basic&code=spent&grant_type=authorization_code Basic basic:s"},
 		{"B2 the client of a refresh token", Signicat, "grant_type=refresh_token&refresh_token=the-refresh-token&client_secret=s", "", "", "client_id=post&client_secret=s&grant_type=refresh_token&refresh_token=the-refresh-token"},
 		{"B2 query and body", Signicat, "grant_type=x", "code=y", "", "code=y&grant_type=x"},
 		{"B2 the same in both", Signicat, "grant_type=x", "grant_type=x", "", "invalid_request"},
@@ -104,8 +119,14 @@ func TestToken(t *testing.T) {
 			r.SetBasicAuth(id, secret)
 		}
 		got := ""
-		err := newToken(t, row.dialect).Wrap(func(_ http.ResponseWriter, r *http.Request) error {
+		tok := newToken(t, row.dialect)
+		err := tok.Wrap(func(_ http.ResponseWriter, r *http.Request) error {
 			got = seen(r)
+			// Only who has proved to be the code's client comes to spend it.
+			if strings.Contains(got, "the-code") && !strings.Contains(row.name, "nobody") {
+				_, err := Codes{tok.Codes}.ConsumeCode(r.Context(), oidckit.HashToken("the-code"))
+				return err
+			}
 			return nil
 		})(httptest.NewRecorder(), r)
 		if e, ok := errors.AsType[*oidckit.Error](err); ok {
@@ -129,6 +150,11 @@ func TestAuthorize(t *testing.T) {
 		{"A1 a plus", MiniOrange, "scope=email+profile", "scope=email+profile"},
 		{"A12 Profile", MiniOrange, "scope=openid+Profile", "scope=openid+profile"},
 		{"a scope of the app's own keeps its case", MiniOrange, "scope=User.Read", "scope=User.Read"},
+		{"a scope of the issuer's with a slash", MiniOrange, "scope=openid+api%2Fread", "scope=openid+api%2Fread"},
+		{"a scope of the issuer's with a standard one in it", MiniOrange, "scope=email%2Fread+Email", "scope=email%2Fread+email"},
+		{"nobody's scope with a slash", MiniOrange, "scope=api%2Fwrite+openid", "scope=api%2Fwrite+openid"},
+		{"in standard form, byte for byte", MiniOrange, "scope=openid++openid", "scope=openid++openid"},
+		{"an address beside others", MiniOrange, "scope=openid%2Femail+https%3A%2F%2Fa.example%2Femail", "scope=openid+email+https%3A%2F%2Fa.example%2Femail"},
 		{"A1 state stays", MiniOrange, "state=https%3A%2F%2Fapp.example%2Fpage%3Fa%3D%20b%2Bc%FF", "state=https%3A%2F%2Fapp.example%2Fpage%3Fa%3D+b%2Bc%FF"},
 		{"repeated is for the endpoint", MiniOrange, "scope=a%2Fb&scope=c", "scope=a%2Fb&scope=c"},
 		{"B4 id token token", Signicat, "response_type=id+token+token", "response_type=id_token+token"},
@@ -142,7 +168,9 @@ func TestAuthorize(t *testing.T) {
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			}
 			got := ""
-			err := row.dialect.Authorize(func(w http.ResponseWriter, r *http.Request) error {
+			d := row.dialect
+			d.Scopes = []string{"openid", "api/read", "email/read", "api", "read"}
+			err := d.Authorize(func(w http.ResponseWriter, r *http.Request) error {
 				p, err := wire.AnyQuery(r)
 				if r.Method == http.MethodPost {
 					p, err = wire.AnyForm(w, r)

@@ -30,8 +30,12 @@ func (t Token) Wrap(next wire.HandlerFunc) wire.HandlerFunc {
 			return err
 		}
 		out := r.Clone(r.Context())
-		if err := t.translate(out, p); err != nil {
+		used, err := t.translate(out, p)
+		if err != nil {
 			return err
+		}
+		if used && p.Get("grant_type") == oidckit.GrantTypeAuthorizationCode {
+			out = out.WithContext(withAsked(out.Context(), p.Get("scope")))
 		}
 		return next(w, withForm(out, p))
 	}
@@ -61,82 +65,82 @@ func (t Token) read(w http.ResponseWriter, r *http.Request) (wire.Params, error)
 	return p, nil
 }
 
-func (t Token) translate(r *http.Request, p wire.Params) error {
+// translate reports whether the request makes use of the dialect. One that does
+// not is what the strict endpoint would have got.
+func (t Token) translate(r *http.Request, p wire.Params) (used bool, err error) {
+	used = t.Query && r.URL.RawQuery != ""
 	if redirectURL := p.Get("redirect_url"); t.RedirectURL && redirectURL != "" {
 		if other := p.Get("redirect_uri"); other != "" && other != redirectURL {
-			return oidckit.NewError(oidckit.InvalidRequest, "redirect_uri and redirect_url differ")
+			return false, oidckit.NewError(oidckit.InvalidRequest, "redirect_uri and redirect_url differ")
 		}
 		p["redirect_uri"] = []string{redirectURL}
 		delete(p, "redirect_url")
+		used = true
 	}
-	translateScope(p)
-	held, err := t.held(r.Context(), p)
-	if err != nil {
-		return err
-	}
-	if held != nil {
-		if asked, err := oidckit.ParseScope(p.Get("scope")); err != nil || !held.scope.HasAll(asked) {
-			return oidckit.NewError(oidckit.InvalidScope, "scope exceeds what was granted")
+	used = t.translateScope(p) || used
+	// Without a secret nobody is named: whether a code is good must not be told
+	// to who does not prove to be its client.
+	if t.Query && p.Get("client_id") == "" && p.Get("client_secret") != "" && r.Header.Get("Authorization") == "" {
+		id, err := t.clientOf(r.Context(), p)
+		if err != nil {
+			return false, err
 		}
-		if t.Query && p.Get("client_id") == "" && r.Header.Get("Authorization") == "" {
-			p["client_id"] = []string{held.clientID}
+		if id != "" {
+			p["client_id"], used = []string{id}, true
 		}
 	}
-	if t.AnyPlace {
-		return t.place(r, p)
+	if !t.AnyPlace {
+		return used, nil
 	}
-	return nil
+	moved, err := t.place(r, p)
+	return used || moved, err
 }
 
-// grant is what a code or refresh token stands for.
-type grant struct {
-	clientID string
-	scope    oidckit.Scope
-}
-
-// held returns what the request's code or refresh token stands for, and spends
-// nothing; nil where there is none: that is for the endpoint to say.
-func (t Token) held(ctx context.Context, p wire.Params) (*grant, error) {
-	var out *grant
+// clientOf returns the client of the request's code or refresh token, and spends
+// nothing; "" where there is none: that is for the endpoint to say.
+func (t Token) clientOf(ctx context.Context, p wire.Params) (string, error) {
+	id := ""
 	var err error
 	switch p.Get("grant_type") {
 	case oidckit.GrantTypeAuthorizationCode:
 		var c *opstore.Code
-		if c, err = t.Codes.Code(ctx, oidckit.HashToken(p.Get("code"))); err == nil {
-			out = &grant{c.ClientID, c.Authorization.Scope}
+		// A spent one comes with its client, so that the endpoint sees the replay.
+		if c, err = t.Codes.Code(ctx, oidckit.HashToken(p.Get("code"))); c != nil {
+			id = c.ClientID
 		}
 	case oidckit.GrantTypeRefreshToken:
 		var g *opstore.Grant
 		if _, g, err = t.Grants.RefreshToken(ctx, oidckit.HashToken(p.Get("refresh_token"))); err == nil {
-			out = &grant{g.ClientID, g.Authorization.Scope}
+			id = g.ClientID
 		}
 	}
 	if errors.Is(err, oidckit.ErrNotFound) || errors.Is(err, oidckit.ErrConsumed) {
-		return nil, nil
+		err = nil
 	}
-	return out, err
+	return id, err
 }
 
-// place moves the client's secret to where the client is registered to put it.
-// A request that has it in both places is for the endpoint to judge.
-func (t Token) place(r *http.Request, p wire.Params) error {
+// place moves the client's secret to where the client is registered to put it,
+// and reports whether it stood elsewhere or in both places. A request of the
+// latter kind is for the endpoint to judge.
+func (t Token) place(r *http.Request, p wire.Params) (moved bool, err error) {
 	id, secret, inBody := p.Get("client_id"), p.Get("client_secret"), true
 	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
 		basicID, basicSecret, ok := r.BasicAuth()
 		if len(headers) > 1 || !ok || secret != "" {
-			return nil
+			return secret != "", nil
 		}
 		id, secret, inBody = decoded(basicID), decoded(basicSecret), false
 	}
 	if id == "" || secret == "" {
-		return nil
+		return false, nil
 	}
 	client, err := t.Clients.Client(r.Context(), id)
 	if errors.Is(err, oidckit.ErrNotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch method := client.Metadata.TokenEndpointAuthMethod; {
 	case inBody && method == oidckit.AuthMethodClientSecretBasic:
@@ -144,11 +148,13 @@ func (t Token) place(r *http.Request, p wire.Params) error {
 		// RFC 6749 §2.3.1
 		pair := url.QueryEscape(id) + ":" + url.QueryEscape(secret)
 		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
+		return true, nil
 	case !inBody && method == oidckit.AuthMethodClientSecretPost:
 		r.Header.Del("Authorization")
 		p["client_id"], p["client_secret"] = []string{id}, []string{secret}
+		return true, nil
 	}
-	return nil
+	return false, nil
 }
 
 // decoded undoes the encoding of RFC 6749 §2.3.1 for those who encode.

@@ -76,11 +76,14 @@ func (c *Catalogue) add(scope, name string) {
 
 // WithAliases returns the catalogue with further names, each with the claim
 // that it stands for: what is told under a claim's name is told under its
-// aliases too.
+// aliases too. A claim that has the name of an alias keeps it for itself.
 func (c *Catalogue) WithAliases(claimOf map[string]string) *Catalogue {
 	out := *c
 	out.aliases = make(map[string][]string, len(claimOf))
 	for _, alias := range slices.Sorted(maps.Keys(claimOf)) {
+		if _, taken := c.scopeOf[alias]; taken {
+			continue
+		}
 		out.aliases[claimOf[alias]] = append(out.aliases[claimOf[alias]], alias)
 		out.names = append(slices.Clone(out.names), alias)
 	}

@@ -38,6 +38,10 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// ATK-255: the subject of a client's own token is no person's
+	if access.OfClient() {
+		return oidckit.NewError(oidckit.InsufficientScope, "the access token is a client's own")
+	}
 	// OpenID Connect Core 1.0 §5.3: for tokens of an authentication request
 	if !access.Scope.Has(oidckit.ScopeOpenID) && !h.WithoutOpenID {
 		return oidckit.NewError(oidckit.InsufficientScope, "the access token was not granted openid")

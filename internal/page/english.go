@@ -52,6 +52,8 @@ var English = mustLanguage("en", map[string]string{
 
 	"signed_out.title":   "Signed out",
 	"signed_out.heading": "You are signed out",
+	"signed_out.ended":   "Your sign-in here has ended. You can close this page.",
+	"signed_out.back":    "Back to {app}",
 	"signed_out.apps":    "The apps that you have used sign you out as well.",
 
 	"account.title":           "Your account",
@@ -69,7 +71,6 @@ var English = mustLanguage("en", map[string]string{
 	"account.end_session_of":  "Sign out there: the browser that signed in on {date}",
 	"account.session_ended":   "That browser is signed out.",
 	"account.sign_out":        "Sign out here",
-	"account.removed_app":     "An app that is no longer here",
 	"account.nothing_changed": "Nothing was changed: the page was too old. This is how it is now.",
 
 	"error.title.failed":      "This did not work",
@@ -81,8 +82,11 @@ var English = mustLanguage("en", map[string]string{
 	"error.retry":             "Try again",
 	"error.start_again":       "Start again",
 	"error.go_back":           "Go back to the app you came from and start again there.",
-	// Shown in place of a description that the language has no words for.
-	"error.app":         "The app that sent you here asked in a way that cannot be answered.",
+	// Shown in place of a description that is for developers, or that the
+	// language has no words for.
+	"error.app":         "The app that sent you here has made a mistake, so its request cannot be answered. You did nothing wrong.",
+	"error.developers":  "For the people who run the app:",
+	"error.time":        "Time of this message, for questions about it: {time}",
 	"error.unavailable": "temporarily unable to answer",
 	"error.expired":     "this sign-in has expired",
 	"error.completed":   "this sign-in was completed before",

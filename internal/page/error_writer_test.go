@@ -20,7 +20,10 @@ func TestErrorWriter(t *testing.T) {
 		want   string
 	}{
 		{"refusal", oidckit.NewError(oidckit.InvalidRequest, "the link was used before"), 400, "The link was used before."},
-		{"field name", oidckit.NewError(oidckit.InvalidRequest, "redirect_uri is not registered"), 400, "redirect_uri is not registered."},
+		{"field name", oidckit.NewError(oidckit.InvalidRequest, "redirect_uri is not registered"), 400, `<span lang="en" dir="ltr">redirect_uri is not registered.</span>`},
+		{"field name, for people", oidckit.NewError(oidckit.InvalidRequest, "redirect_uri is not registered"), 400, "<p>The app that sent you here has made a mistake"},
+		{"when", oidckit.NewError(oidckit.InvalidRequest, "redirect_uri is not registered"), 400, "Time of this message"},
+		{"when of ours", errors.New("dial tcp"), 503, "Time of this message"},
 		{"fault of ours", errors.New("dial tcp 10.0.0.1: s3cret"), 503, "Temporarily unable to answer."},
 	}
 	for _, row := range rows {

@@ -49,6 +49,8 @@ var German = mustLanguage("de", map[string]string{
 
 	"signed_out.title":   "Abgemeldet",
 	"signed_out.heading": "Sie sind abgemeldet",
+	"signed_out.ended":   "Ihre Anmeldung hier ist beendet. Sie können diese Seite schließen.",
+	"signed_out.back":    "Zurück zu {app}",
 	"signed_out.apps":    "Die Apps, die Sie benutzt haben, melden Sie ebenfalls ab.",
 
 	"account.title":           "Ihr Konto",
@@ -66,7 +68,6 @@ var German = mustLanguage("de", map[string]string{
 	"account.end_session_of":  "Dort abmelden: der Browser, der sich am {date} angemeldet hat",
 	"account.session_ended":   "Jener Browser ist abgemeldet.",
 	"account.sign_out":        "Hier abmelden",
-	"account.removed_app":     "Eine App, die es hier nicht mehr gibt",
 	"account.nothing_changed": "Es wurde nichts geändert: Die Seite war zu alt. So ist es jetzt.",
 
 	"error.title.failed":      "Das hat nicht geklappt",
@@ -78,7 +79,9 @@ var German = mustLanguage("de", map[string]string{
 	"error.retry":             "Noch einmal versuchen",
 	"error.start_again":       "Von vorn beginnen",
 	"error.go_back":           "Gehen Sie zurück zu der App, von der Sie kommen, und beginnen Sie dort noch einmal.",
-	"error.app":               "Die App, von der Sie kommen, hat eine Anfrage gestellt, die so nicht beantwortet werden kann.",
+	"error.app":               "Die App, von der Sie kommen, hat einen Fehler gemacht, deshalb kann ihre Anfrage nicht beantwortet werden. Sie haben nichts falsch gemacht.",
+	"error.developers":        "Für die Betreiber der App:",
+	"error.time":              "Zeitpunkt dieser Meldung, für Rückfragen: {time}",
 	"error.unavailable":       "Im Moment ist keine Antwort möglich.",
 	"error.expired":           "Diese Anmeldung ist abgelaufen.",
 	"error.completed":         "Diese Anmeldung wurde schon abgeschlossen.",

@@ -129,11 +129,14 @@ func (l *Language) Scope(name, fallback string) string {
 // Date returns a day as the language writes it, in UTC.
 func (l *Language) Date(t time.Time) string { return t.UTC().Format(l.texts["date"]) }
 
+// parameterName is a word of a protocol.
+var parameterName = regexp.MustCompile(`[A-Za-z0-9]_[A-Za-z0-9]`)
+
 // explain returns an error's description in this language. English says what
-// was written; other languages know some descriptions, by the text that they
-// have in English.
+// was written, unless it names a parameter, which says nothing to a person;
+// other languages know some descriptions, by the text that they have in English.
 func (l *Language) explain(description string) (text string, known bool) {
-	if l == English || description == "" {
+	if l == English && !parameterName.MatchString(description) || description == "" {
 		return sentence(description), true
 	}
 	if id, ok := describedErrors()[description]; ok {

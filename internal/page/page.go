@@ -131,6 +131,8 @@ type Account struct {
 // Allowed is what a client was allowed.
 type Allowed struct {
 	Client Client
+	// Host is where the app lives: it tells apart those of one name. Optional.
+	Host   string
 	Scopes []ScopeLine
 	Claims []string
 	At     time.Time
@@ -177,7 +179,7 @@ func (p Logout) page(_ int, l *Language) view {
 
 // SignedOut tells that the session has ended.
 type SignedOut struct {
-	// Message is a sentence more. Optional.
+	// Message is a sentence in place of that the sign-in has ended. Optional.
 	Message string
 	// ReturnURL is a way on: a local path or an http(s) address. Optional.
 	// ReturnLabel names it, "Continue" where empty.
@@ -193,7 +195,8 @@ type Error struct {
 	// Title is a few words; empty takes those that fit the status.
 	Title string
 	// Message is a sentence for the person, in the page's language or in
-	// English. It is never a peer's text.
+	// English, or a description for developers: one that names a parameter. It
+	// is never a peer's text.
 	Message string
 	// RetryURL is where to start again: a local path or an http(s) address.
 	// Without one, the page says to go back to the app. RetryLabel names it,
@@ -203,8 +206,11 @@ type Error struct {
 
 type errorData struct {
 	Error
-	// Detail is a message that the page's language has no words for.
+	// Detail is a message for developers, or one that the page's language has no
+	// words for.
 	Detail string
+	// Time finds the line in the log. It is shown where somebody is to be asked.
+	Time string
 }
 
 func (p Error) page(status int, l *Language) view {
@@ -219,6 +225,9 @@ func (p Error) page(status int, l *Language) view {
 		if status >= 500 {
 			data.Message = sentence(l.Text("error.unavailable"))
 		}
+	}
+	if data.Detail != "" || status >= 500 {
+		data.Time = time.Now().UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	return view{template: "error", title: p.Title, data: data}
 }

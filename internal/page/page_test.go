@@ -27,8 +27,8 @@ func every() map[string]Page {
 			Scopes: []ScopeLine{{"openid", "Know who you are"}, {"orders:read", ""}}, Claims: []string{"shoe_size"}},
 		"account": Account{UserName: "alice", Action: "/account", Notice: "Done.",
 			Allowed: []Allowed{
-				{Client: webapp, Scopes: []ScopeLine{{"openid", ""}, {"orders:read", "Read orders"}}, At: day, Withdraw: Field{"withdraw", "w1"}},
-				{At: day, Withdraw: Field{"withdraw", "w2"}},
+				{Client: webapp, Scopes: []ScopeLine{{"openid", ""}, {"orders:read", "Read orders"}}, Host: "app.example", At: day, Withdraw: Field{"withdraw", "w1"}},
+				{Client: webapp, Host: "other.example", At: day, Withdraw: Field{"withdraw", "w2"}},
 			},
 			Sessions: []Session{{At: day, Here: true, End: Field{"end", "e1"}}, {At: day, End: Field{"end", "e2"}}}},
 		"logout":     Logout{ClientName: "Webapp", UserName: "alice", Action: "/logout", Hidden: hidden},
@@ -141,7 +141,7 @@ func TestContents(t *testing.T) {
 			`<img class="logo" src="https://app.example/logo.png" alt=""`},
 		"choose": {`name="account" value="continue"`, `name="account" value="other"`, "alice", "Webapp", `name="interaction" value="abc"`},
 		"account": {"Webapp", "alice", "Know who you are", "Read orders", "2026-03-01", `name="withdraw" value="w1"`, `name="withdraw" value="w2"`,
-			`name="end" value="e1"`, `name="end" value="e2"`, "This browser", "An app that is no longer here", `aria-label="Withdraw what Webapp may do"`, `aria-label="Withdraw what An app that is no longer here may do"`, `role="status"`},
+			`name="end" value="e1"`, `name="end" value="e2"`, "This browser", "app.example", "other.example", `aria-label="Withdraw what Webapp may do"`, `role="status"`},
 		"consent":   {`name="decision" value="allow"`, `name="decision" value="deny"`, "Webapp", "alice", "Know who you are", "orders:read", "app.example", "shoe_size"},
 		"logout":    {`name="logout"`, "Webapp", "alice", `name="csrf" value="def"`},
 		"signedout": {`href="https://app.example/"`, "Back to Webapp", "See you."},
@@ -202,11 +202,12 @@ func TestHostileValues(t *testing.T) {
 			"login":   Login{Client: client, Action: "/x", Hidden: hidden, Username: v, Error: v},
 			"choose":  Choose{Client: client, UserName: v, Action: "/x", Hidden: hidden},
 			"consent": Consent{Client: client, UserName: v, Scopes: []ScopeLine{{v, ""}, {"", v}}, Claims: []string{v}, ReturnHost: v, Action: "/x", Hidden: hidden},
-			"account": Account{UserName: v, Notice: v, Action: "/x", Allowed: []Allowed{{Client: client, Scopes: []ScopeLine{{v, v}}, Withdraw: Field{"h", v}}},
+			"account": Account{UserName: v, Notice: v, Action: "/x", Allowed: []Allowed{{Client: client, Host: v, Scopes: []ScopeLine{{v, v}}, Withdraw: Field{"h", v}}},
 				Sessions: []Session{{End: Field{"h", v}}}},
-			"logout":    Logout{ClientName: v, UserName: v, Action: "/x", Hidden: hidden, ReturnURL: v},
-			"signedout": SignedOut{Message: v, ReturnURL: v, ReturnLabel: v},
-			"error":     Error{Title: v, Message: v, RetryURL: v, RetryLabel: v},
+			"logout":     Logout{ClientName: v, UserName: v, Action: "/x", Hidden: hidden, ReturnURL: v},
+			"signedout":  SignedOut{Message: v, ReturnURL: v, ReturnLabel: v},
+			"signingout": SigningOut{ReturnURL: v, ReturnLabel: v},
+			"error":      Error{Title: v, Message: v, RetryURL: v, RetryLabel: v},
 		} {
 			res := render(t, http.StatusOK, p)
 			for k, vals := range res.Header {

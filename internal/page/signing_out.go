@@ -16,6 +16,8 @@ type SigningOut struct {
 	// Next is where the person goes on to when the frames have loaded, or after a
 	// few seconds; the caller has checked it. Empty stays.
 	Next string
+	// ReturnURL and ReturnLabel are those of SignedOut, where Next is empty.
+	ReturnURL, ReturnLabel string
 }
 
 func (p SigningOut) page(_ int, l *Language) view {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -51,5 +52,25 @@ func TestSigningOut(t *testing.T) {
 	plain := render(t, http.StatusOK, SigningOut{Frames: []string{"https://app.example/out"}})
 	if csp := plain.Header.Get("Content-Security-Policy"); strings.Contains(csp, "script-src") {
 		t.Errorf("a page that stays has a script: %s", csp)
+	}
+}
+
+// A person who is signed out reads that it is so, and has a way on where there
+// is one.
+func TestSignedOut(t *testing.T) {
+	for name, p := range map[string]Page{
+		"alone":  SignedOut{ReturnURL: "https://app.example/", ReturnLabel: "Back to Webapp"},
+		"frames": SigningOut{Frames: []string{"https://app.example/out"}, ReturnURL: "https://app.example/", ReturnLabel: "Back to Webapp"},
+	} {
+		got := text(t, p)
+		if !strings.Contains(got, `<a class="button" href="https://app.example/">Back to Webapp</a>`) || strings.Count(got, "<p>") != 2 {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	for _, l := range []*Language{English, German} {
+		rec := httptest.NewRecorder()
+		if err := write(rec, l, "", http.StatusOK, SignedOut{}); err != nil || !strings.Contains(rec.Body.String(), l.Text("signed_out.ended")) {
+			t.Errorf("%s: %v %s", l.Tag(), err, rec.Body)
+		}
 	}
 }

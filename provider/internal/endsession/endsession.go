@@ -238,9 +238,11 @@ func (h *Handler) done(w http.ResponseWriter, r *http.Request, req *logout) erro
 	target := req.target()
 	switch {
 	case len(req.frames) > 0:
-		return h.Site.Write(w, r, req.UILocales, http.StatusOK, page.SigningOut{Frames: req.frames, Next: target})
+		home, label := h.back(r, req)
+		return h.Site.Write(w, r, req.UILocales, http.StatusOK, page.SigningOut{Frames: req.frames, Next: target, ReturnURL: home, ReturnLabel: label})
 	case target == "":
-		return h.Site.Write(w, r, req.UILocales, http.StatusOK, page.SignedOut{})
+		home, label := h.back(r, req)
+		return h.Site.Write(w, r, req.UILocales, http.StatusOK, page.SignedOut{ReturnURL: home, ReturnLabel: label})
 	}
 	redirect(w, target)
 	return nil

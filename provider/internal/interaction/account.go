@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/oidckit/oidckit"
@@ -145,28 +146,25 @@ func (h *Handler) withdraw(w http.ResponseWriter, r *http.Request, sess *opstore
 	h.Events.Send(r.Context(), oidckit.Event{
 		Name: oidckit.EventConsentWithdrawn, Issuer: h.Issuer, ClientID: clientID, Subject: sess.Subject, SessionID: sess.ID,
 	})
-	client, err := h.allowedClient(r.Context(), clientID)
-	if err != nil {
+	name := clientID
+	client, err := h.Clients.Client(r.Context(), clientID)
+	if err == nil {
+		name = displayName(client)
+	} else if !errors.Is(err, oidckit.ErrNotFound) {
 		return err
 	}
-	language := h.Site.Language(r, nil)
-	name := client.Name
-	if name == "" {
-		name = clientID
-	}
-	return h.writeAccount(w, r, sess, language.Fill("account.withdrawn", "app", name))
+	return h.writeAccount(w, r, sess, h.Site.Language(r, nil).Fill("account.withdrawn", "app", name))
 }
 
-// allowedClient returns a client that may have been removed since.
-func (h *Handler) allowedClient(ctx context.Context, clientID string) (page.Client, error) {
-	client, err := h.Clients.Client(ctx, clientID)
-	if errors.Is(err, oidckit.ErrNotFound) {
-		return page.Client{}, nil
+// livesAt is where a client's answers go, which tells clients of one name
+// apart: a host, or the scheme of an app on a device.
+func livesAt(c *opstore.Client) string {
+	for _, raw := range append(slices.Clone(c.Metadata.RedirectURIs), c.Metadata.ClientURI) {
+		if host := hostOf(raw); host != "" {
+			return host
+		}
 	}
-	if err != nil {
-		return page.Client{}, err
-	}
-	return shown(client), nil
+	return ""
 }
 
 func (h *Handler) writeAccount(w http.ResponseWriter, r *http.Request, sess *opstore.Session, notice string) error {
@@ -181,10 +179,15 @@ func (h *Handler) writeAccount(w http.ResponseWriter, r *http.Request, sess *ops
 		return err
 	}
 	for _, c := range consents {
-		entry := page.Allowed{At: c.GrantedAt, Claims: c.Claims}
-		if entry.Client, err = h.allowedClient(ctx, c.ClientID); err != nil {
+		client, err := h.Clients.Client(ctx, c.ClientID)
+		if errors.Is(err, oidckit.ErrNotFound) || err == nil && !client.Follows(c.GrantedAt) {
+			// What was allowed to a client that is gone allows nobody anything.
+			continue
+		}
+		if err != nil {
 			return err
 		}
+		entry := page.Allowed{Client: shown(client), Host: livesAt(client), At: c.GrantedAt, Claims: c.Claims}
 		for _, scope := range c.Scope {
 			entry.Scopes = append(entry.Scopes, page.ScopeLine{Name: scope, Description: h.Scopes.Describe(scope)})
 		}

@@ -151,10 +151,19 @@ func TestSlowFormOfWhoHasLeft(t *testing.T) {
 	})
 }
 
-// panicking is a body of the app's own that fails in the worst way.
-type panicking struct{ io.ReadCloser }
+// panicking is a body of the app's own that fails in the worst way, once.
+type panicking struct {
+	io.ReadCloser
+	before bool
+}
 
-func (panicking) Read([]byte) (int, error) { panic(http.ErrAbortHandler) }
+func (p *panicking) Read([]byte) (int, error) {
+	if p.before {
+		return 0, io.EOF
+	}
+	p.before = true
+	panic(http.ErrAbortHandler)
+}
 
 // What is wrong with a body is for the handler to see, as without the guard.
 func TestBrokenBodyIsTheHandlers(t *testing.T) {
@@ -172,7 +181,7 @@ func TestBrokenBodyIsTheHandlers(t *testing.T) {
 	}()
 	h = reading{}
 	r = formRequest("POST", nil, 20)
-	r.Body = panicking{http.NoBody}
+	r.Body = &panicking{ReadCloser: http.NoBody}
 	serve(middleware.Bearer{Verifier: onlyGood}.Require(&h), r)
 }
 

@@ -90,8 +90,8 @@ func TestWeakerRevocationChangesNothing(t *testing.T) {
 		g.wantServed(t, g.get(token))
 		strong := middleware.Revocation{SessionID: "s", Until: now.Add(2 * time.Hour)}
 		older, shorter, sparing := strong, strong, strong
-		older.IssuedBefore, shorter.Until, sparing.AllowOfflineAccess = now.Add(-time.Hour), now.Add(-16*time.Minute), true
-		for _, r := range []middleware.Revocation{strong, older, shorter, sparing} {
+		older.IssuedBefore, shorter.Until, sparing.AllowOfflineAccess = now.Add(-time.Hour), now.Add(-15*time.Minute), true
+		for _, r := range []middleware.Revocation{strong, older, sparing, shorter} {
 			revoke(t, v, r)
 			g.wantRefused(t, g.get(token), 401, "invalid_token")
 		}

@@ -23,7 +23,6 @@ type issuer struct {
 	err   error
 	delay time.Duration
 	calls int
-	asked time.Time
 }
 
 func (i *issuer) publish(t testing.TB, keys ...jose.JWK) {
@@ -59,18 +58,10 @@ func (i *issuer) fetched() int {
 	return i.calls
 }
 
-// askedAt returns when the issuer was last asked.
-func (i *issuer) askedAt() time.Time {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.asked
-}
-
 // fetch answers with what was published when it was asked.
 func (i *issuer) fetch(ctx context.Context) ([]byte, error) {
 	i.mu.Lock()
 	i.calls++
-	i.asked = time.Now()
 	body, err, delay := i.body, i.err, i.delay
 	i.mu.Unlock()
 	if delay > 0 {

@@ -42,13 +42,16 @@ func (s *settings) discovery() string {
 	return strings.TrimSuffix(s.issuer, "/") + "/.well-known/openid-configuration"
 }
 
+// issuerName stands above every page.
+const issuerName = "oidckit demo issuer"
+
 // home tells who comes to the issuer's address what it is.
 func (s *settings) home(w http.ResponseWriter, _ *http.Request) {
 	var out bytes.Buffer
 	err := homeTemplate.Execute(&out, struct {
-		Issuer, Discovery string
-		Style             template.CSS
-	}{s.issuer, s.discovery(), template.CSS(styleText)})
+		Name, Issuer, Discovery string
+		Style                   template.CSS
+	}{issuerName, s.issuer, s.discovery(), template.CSS(styleText)})
 	if err != nil {
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
 		return

@@ -98,9 +98,10 @@ func nothing() error { return nil }
 func newProvider(ctx context.Context, s *settings, stores opstore.Set, logger zerolog.Logger) (*provider.Provider, []demoUser, error) {
 	users := provider.NewAccounts(opstore.NewMemory().Open(s.issuer).Users)
 	pc := provider.Config{
-		Issuer: s.issuer, Secrets: s.secrets, Stores: stores, Users: users, Name: "oidckit demo issuer",
-		Outbound: provider.Outbound{AllowLoopback: s.allowLoopback, RootCAs: s.roots},
-		Logger:   logger, Events: events(logger),
+		Issuer: s.issuer, Secrets: s.secrets, Stores: stores, Users: users, Name: issuerName,
+		Languages: []provider.Language{provider.English(), provider.German()},
+		Outbound:  provider.Outbound{AllowLoopback: s.allowLoopback, RootCAs: s.roots},
+		Logger:    logger, Events: events(logger),
 	}
 	configErr := s.config.apply(&pc, s.secrets)
 	if s.preset != presetStandard {

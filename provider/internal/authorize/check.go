@@ -114,6 +114,18 @@ func (h *Handler) checkScope(req *Request, client *opstore.Client, p wire.Params
 	if err != nil {
 		return refuse(req, oidckit.InvalidScope, "scope is malformed")
 	}
+	if err := h.limitScope(req, client, requested); err != nil {
+		return err
+	}
+	req.Resource = p.All("resource")
+	if err := h.Scopes.CheckResources(req.Resource); err != nil {
+		return refuse(req, oidckit.InvalidTarget, "resource is unknown or malformed")
+	}
+	return nil
+}
+
+// limitScope gives the request those of the scopes that its client may have.
+func (h *Handler) limitScope(req *Request, client *opstore.Client, requested oidckit.Scope) error {
 	// OpenID Connect Core 1.0 §3.1.2.1: values that are not understood are ignored
 	req.Scope = h.Scopes.Allowed(client, requested)
 	// OpenID Connect Core 1.0 §11: offline_access means a refresh token, which
@@ -127,10 +139,6 @@ func (h *Handler) checkScope(req *Request, client *opstore.Client, p wire.Params
 	// OpenID Connect Core 1.0 §3.1.2.1: without openid there is no ID token
 	if req.ResponseType.Has(responsetype.IDToken) && !req.Scope.Has(oidckit.ScopeOpenID) {
 		return refuse(req, oidckit.InvalidRequest, "response_type asks for an ID token, but scope not for openid")
-	}
-	req.Resource = p.All("resource")
-	if err := h.Scopes.CheckResources(req.Resource); err != nil {
-		return refuse(req, oidckit.InvalidTarget, "resource is unknown or malformed")
 	}
 	return nil
 }

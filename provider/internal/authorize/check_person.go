@@ -76,12 +76,12 @@ func (h *Handler) checkClaims(req *Request, client *opstore.Client, p wire.Param
 	if !req.Scope.Has(oidckit.ScopeOpenID) {
 		return nil
 	}
-	may := func(scope string) bool { return len(h.Scopes.Allowed(client, oidckit.Scope{scope})) > 0 }
-	req.IDTokenClaims = h.UserClaims.Within(asked.IDToken, may)
+	req.IDTokenClaims = asked.IDToken
 	// OpenID Connect Core 1.0 §5.5: userinfo needs an access token
 	if req.ResponseType != responsetype.IDToken {
-		req.UserinfoClaims = h.UserClaims.Within(asked.Userinfo, may)
+		req.UserinfoClaims = asked.Userinfo
 	}
+	h.limitClaims(req, client)
 	req.HintSubject = asked.Subject
 	if len(asked.ACR) > 0 {
 		req.ACRValues, req.EssentialACR = asked.ACR, asked.EssentialACR
@@ -91,6 +91,14 @@ func (h *Handler) checkClaims(req *Request, client *opstore.Client, p wire.Param
 		return refuse(req, oidckit.UnmetAuthenticationRequirements, "no acr that is asked for is supported")
 	}
 	return nil
+}
+
+// limitClaims leaves of the claims asked for one by one those that the client
+// may have.
+func (h *Handler) limitClaims(req *Request, client *opstore.Client) {
+	may := func(scope string) bool { return len(h.Scopes.Allowed(client, oidckit.Scope{scope})) > 0 }
+	req.IDTokenClaims = h.UserClaims.Within(req.IDTokenClaims, may)
+	req.UserinfoClaims = h.UserClaims.Within(req.UserinfoClaims, may)
 }
 
 // reachable reports whether a sign-in is known to bring an acr.

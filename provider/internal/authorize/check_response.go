@@ -47,20 +47,30 @@ func (req *Request) fitsForm() bool {
 }
 
 func (h *Handler) checkResponse(req *Request, client *opstore.Client, p wire.Params) error {
+	if p.Get("response_type") == "" {
+		return refuse(req, oidckit.InvalidRequest, "response_type is missing")
+	}
+	if err := h.mayAsk(req, client); err != nil {
+		return err
+	}
+	// OAuth 2.0 Multiple Response Types §2.1, §3.0
+	if mode := p.Get("response_mode"); mode != "" && !req.takes(mode) {
+		return refuse(req, oidckit.InvalidRequest, "response_mode is not supported, or not for this response_type")
+	}
+	return nil
+}
+
+// mayAsk refuses a response type that the issuer does not offer, or not to this
+// client.
+func (h *Handler) mayAsk(req *Request, client *opstore.Client) error {
 	registered := client.Metadata
 	switch t := req.ResponseType; {
-	case p.Get("response_type") == "":
-		return refuse(req, oidckit.InvalidRequest, "response_type is missing")
 	case !slices.Contains(h.ResponseTypes, t):
 		return refuse(req, oidckit.UnsupportedResponseType, "response_type is not supported")
 	case !t.Among(registered.ResponseTypes),
 		t.Has(responsetype.Code) && !slices.Contains(registered.GrantTypes, oidckit.GrantTypeAuthorizationCode),
 		t.FrontChannelTokens() && !slices.Contains(registered.GrantTypes, oidckit.GrantTypeImplicit):
 		return refuse(req, oidckit.UnauthorizedClient, "the client is not registered for this response_type")
-	}
-	// OAuth 2.0 Multiple Response Types §2.1, §3.0
-	if mode := p.Get("response_mode"); mode != "" && !req.takes(mode) {
-		return refuse(req, oidckit.InvalidRequest, "response_mode is not supported, or not for this response_type")
 	}
 	return nil
 }
@@ -90,11 +100,7 @@ func (h *Handler) checkPKCE(req *Request, client *opstore.Client, p wire.Params)
 		if method != "" {
 			return refuse(req, oidckit.InvalidRequest, "code_challenge is missing")
 		}
-		// RFC 9700 §2.1.1: public clients MUST use PKCE
-		if client.Public() || !h.AllowConfidentialWithoutPKCE {
-			return refuse(req, oidckit.InvalidRequest, "code_challenge is required (PKCE with S256)")
-		}
-		return nil
+		return h.checkChallenged(req, client)
 	}
 	// RFC 7636 §4.3: an absent method means plain
 	if method != "S256" {
@@ -104,6 +110,15 @@ func (h *Handler) checkPKCE(req *Request, client *opstore.Client, p wire.Params)
 		return refuse(req, oidckit.InvalidRequest, "code_challenge is not an S256 challenge")
 	}
 	req.CodeChallenge = challenge
+	return nil
+}
+
+// checkChallenged refuses a request for a code that nothing protects.
+func (h *Handler) checkChallenged(req *Request, client *opstore.Client) error {
+	// RFC 9700 §2.1.1: public clients MUST use PKCE
+	if req.ResponseType.Has(responsetype.Code) && req.CodeChallenge == "" && (client.Public() || !h.AllowConfidentialWithoutPKCE) {
+		return refuse(req, oidckit.InvalidRequest, "code_challenge is required (PKCE with S256)")
+	}
 	return nil
 }
 

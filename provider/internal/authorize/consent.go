@@ -88,6 +88,13 @@ func (h *Handler) Grant(w http.ResponseWriter, r *http.Request, req *Request, se
 	if err != nil {
 		return err
 	}
+	req.within(sess)
+	if err := h.judgeAgain(req, client); err != nil {
+		return h.fail(w, r, err)
+	}
+	if err := h.checkSession(req, client, sess); err != nil {
+		return h.fail(w, r, err)
+	}
 	consent, err := h.remember(r.Context(), req, client, sess)
 	if err != nil {
 		return err

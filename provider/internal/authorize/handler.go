@@ -90,7 +90,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if reason := h.needsLogin(req, client, sess, time.Now()); reason != "" {
 		return h.fail(w, r, h.toLogin(w, req, reason))
 	}
-	return h.Continue(w, r, req, client, sess)
+	return h.proceed(w, r, req, client, sess)
 }
 
 func readParams(w http.ResponseWriter, r *http.Request) (wire.Params, error) {
@@ -167,17 +167,15 @@ func (h *Handler) toLogin(w http.ResponseWriter, req *Request, reason string) er
 // Continue goes on with a request whose person is signed in as it asks.
 func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request, client *opstore.Client, sess *opstore.Session) error {
 	req.within(sess)
-	if !h.meant(req, client, sess) {
-		// OpenID Connect Core 1.0 §3.1.2.1 id_token_hint, §3.1.2.2
-		return h.fail(w, r, refuse(req, oidckit.LoginRequired, "the user who is asked for has not signed in"))
+	if err := h.judgeAgain(req, client); err != nil {
+		return h.fail(w, r, err)
 	}
-	if req.EssentialACR && !slices.Contains(req.ACRValues, sess.ACR) {
-		// OpenID Connect Core 1.0 §5.5.1.1: a failed authentication
-		return h.fail(w, r, refuse(req, oidckit.UnmetAuthenticationRequirements, "the user has signed in with another acr"))
-	}
-	if req.stale(sess) {
-		// OpenID Connect Core 1.0 §3.1.2.1: MUST actively re-authenticate
-		return h.fail(w, r, refuse(req, oidckit.LoginRequired, "the user has not signed in again"))
+	return h.proceed(w, r, req, client, sess)
+}
+
+func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *Request, client *opstore.Client, sess *opstore.Session) error {
+	if err := h.checkSession(req, client, sess); err != nil {
+		return h.fail(w, r, err)
 	}
 	needed, consent, err := h.needsConsent(r.Context(), req, client, sess)
 	if err != nil {
@@ -190,6 +188,35 @@ func (h *Handler) Continue(w http.ResponseWriter, r *http.Request, req *Request,
 		return h.fail(w, r, refuse(req, oidckit.ConsentRequired, "the user must consent"))
 	}
 	return h.fail(w, r, h.toConsent(w, r, req, sess))
+}
+
+// judgeAgain checks, for a request that has waited, what its client may have
+// lost meanwhile.
+func (h *Handler) judgeAgain(req *Request, client *opstore.Client) error {
+	if err := h.mayAsk(req, client); err != nil {
+		return err
+	}
+	if err := h.checkChallenged(req, client); err != nil {
+		return err
+	}
+	h.limitClaims(req, client)
+	return h.limitScope(req, client, req.Scope)
+}
+
+// checkSession refuses a session that is not as the request asks.
+func (h *Handler) checkSession(req *Request, client *opstore.Client, sess *opstore.Session) error {
+	switch {
+	// OpenID Connect Core 1.0 §3.1.2.1 id_token_hint, §3.1.2.2
+	case !h.meant(req, client, sess):
+		return refuse(req, oidckit.LoginRequired, "the user who is asked for has not signed in")
+	// OpenID Connect Core 1.0 §5.5.1.1: a failed authentication
+	case req.EssentialACR && !slices.Contains(req.ACRValues, sess.ACR):
+		return refuse(req, oidckit.UnmetAuthenticationRequirements, "the user has signed in with another acr")
+	// OpenID Connect Core 1.0 §3.1.2.1: MUST actively re-authenticate
+	case req.stale(sess):
+		return refuse(req, oidckit.LoginRequired, "the user has not signed in again")
+	}
+	return nil
 }
 
 // clockSkew is how much the clocks of the issuer and of what has let the

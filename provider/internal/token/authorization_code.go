@@ -32,26 +32,34 @@ func (h *Handler) authorizationCode(ctx context.Context, client *opstore.Client,
 	if err := checkCode(code, client, p); err != nil {
 		return nil, err
 	}
+	auth := &code.Authorization
+	if err := h.limit(client, auth); err != nil {
+		return nil, err
+	}
 	// RFC 6749 §4.1.3 knows no scope here
-	target, err := h.target(&code.Authorization, "", p.All("resource"))
+	target, err := h.target(auth, "", p.All("resource"))
 	if err != nil {
 		return nil, err
 	}
-	if err := h.checkUser(ctx, &code.Authorization); err != nil {
+	if err := h.checkUser(ctx, auth); err != nil {
 		return nil, err
 	}
-	if err := h.checkWithdrawn(ctx, &code.Authorization); err != nil {
+	if err := h.checkWithdrawn(ctx, auth); err != nil {
 		return nil, err
 	}
 	// The store is the judge of who came first.
 	if code, err = h.Codes.ConsumeCode(ctx, hash); err != nil {
 		return nil, h.codeRefused(ctx, client, code, err)
 	}
-	refresh, err := h.firstRefreshToken(ctx, client, &code.Authorization)
+	auth = &code.Authorization
+	if err := h.limit(client, auth); err != nil {
+		return nil, err
+	}
+	refresh, err := h.firstRefreshToken(ctx, client, auth)
 	if err != nil {
 		return nil, err
 	}
-	return &issue{authorization: &code.Authorization, target: target, refreshToken: refresh, nonce: true}, nil
+	return &issue{authorization: auth, target: target, refreshToken: refresh, nonce: true}, nil
 }
 
 // codeRefused answers a code that the store did not give out. A second use by

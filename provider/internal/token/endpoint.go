@@ -220,6 +220,22 @@ func invalidGrant(cause error) error {
 	return oidckit.NewError(oidckit.InvalidGrant, "the code or refresh token is invalid, expired, revoked, or was issued to another client").WithCause(cause)
 }
 
+// limit cuts a grant down to what its client may have today.
+func (h *Handler) limit(client *opstore.Client, auth *opstore.Authorization) error {
+	allowed := h.Scopes.Allowed(client, auth.Scope)
+	if len(allowed) == len(auth.Scope) && len(auth.UserinfoClaims)+len(auth.IDTokenClaims) == 0 {
+		return nil
+	}
+	if len(allowed) == 0 && len(auth.Scope) > 0 {
+		return invalidGrant(errors.New("the client may have nothing of what was granted"))
+	}
+	auth.Scope = allowed
+	may := func(scope string) bool { return len(h.Scopes.Allowed(client, oidckit.Scope{scope})) > 0 }
+	auth.UserinfoClaims = h.Tokens.UserClaims.Within(auth.UserinfoClaims, may)
+	auth.IDTokenClaims = h.Tokens.UserClaims.Within(auth.IDTokenClaims, may)
+	return nil
+}
+
 // target narrows a grant to what this request asks for.
 func (h *Handler) target(auth *opstore.Authorization, askedScope string, asked []string) (scopes.Target, error) {
 	scope, err := narrow(auth.Scope, askedScope)

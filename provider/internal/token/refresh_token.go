@@ -26,7 +26,7 @@ func (h *Handler) refreshToken(ctx context.Context, client *opstore.Client, p wi
 	if err != nil {
 		return nil, err
 	}
-	target, err := h.target(&g.Authorization, p.Get("scope"), p.All("resource"))
+	target, err := h.refreshTarget(client, &g.Authorization, p)
 	if err != nil && token.ConsumedAt.IsZero() {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (h *Handler) refreshToken(ctx context.Context, client *opstore.Client, p wi
 			return nil, err
 		}
 		// Another call came first; what it left says what this one may have.
-		if token, g, err = h.find(ctx, client, presented); err != nil {
+		if token, _, err = h.find(ctx, client, presented); err != nil {
 			return nil, err
 		}
 	}
@@ -60,6 +60,19 @@ func (h *Handler) refreshToken(ctx context.Context, client *opstore.Client, p wi
 		return nil, err
 	}
 	return refreshed(g, target, successor), nil
+}
+
+// refreshTarget is what a refresh may bring. A client that has lost
+// offline_access refreshes no more.
+func (h *Handler) refreshTarget(client *opstore.Client, auth *opstore.Authorization, p wire.Params) (scopes.Target, error) {
+	offline := auth.Scope.Has(oidckit.ScopeOfflineAccess)
+	if err := h.limit(client, auth); err != nil {
+		return scopes.Target{}, err
+	}
+	if offline && !auth.Scope.Has(oidckit.ScopeOfflineAccess) {
+		return scopes.Target{}, invalidGrant(errors.New("the client may have offline_access no more"))
+	}
+	return h.target(auth, p.Get("scope"), p.All("resource"))
 }
 
 func refreshed(g *opstore.Grant, target scopes.Target, successor string) *issue {

@@ -25,7 +25,9 @@ import (
 //	DELETE {Path}/{client_id}              If-Match
 //
 // Clients are written as RFC 7591 has their metadata. A secret stands in the
-// answer that has made it, and in no other. Every change is an event
+// answer that has made it, and in no other: a creation that is repeated with its
+// Idempotency-Key gets it again as long as the client is there, unchanged; after
+// a deletion the key makes a client with the same client_id and another secret. Every change is an event
 // (oidckit.EventClientRegistered and its like) whose Subject is that of the
 // oidckit.Identity in the request's context, where the guard leaves one there.
 //

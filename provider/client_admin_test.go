@@ -247,6 +247,30 @@ func TestClientAdminRetries(t *testing.T) {
 	}
 }
 
+// A key does not bring back to life what a deletion has ended: the secret may be
+// why the client was deleted.
+func TestClientAdminDeletedSecretStaysDead(t *testing.T) {
+	o := newOperator(t)
+	meta := appMetadata("client_name", "Shop")
+	first := o.create(meta, "Idempotency-Key", "order-4711")
+	if r := o.ask(http.MethodDelete, adminPath+"/"+first.text("client_id"), "", "If-Match", first.header.Get("ETag")); r.status != http.StatusNoContent {
+		t.Fatalf("%d %v", r.status, r.doc)
+	}
+	again := o.create(meta, "Idempotency-Key", "order-4711")
+	if again.text("client_secret") == first.text("client_secret") || len(again.text("client_secret")) != len(first.text("client_secret")) {
+		t.Error("the deleted client's secret came back")
+	}
+	if r := o.redeemAs(first, refreshForm("x")); r.Error != "invalid_client" {
+		t.Errorf("the deleted client's secret: %+v", r)
+	}
+	if r := o.redeemAs(again, refreshForm("x")); r.Error != "invalid_grant" {
+		t.Errorf("the new client's secret: %+v", r)
+	}
+	if third := o.create(meta, "Idempotency-Key", "order-4711"); third.text("client_secret") != again.text("client_secret") {
+		t.Error("a repeated creation gets another secret")
+	}
+}
+
 // Of operators who change a client at once, one wins and the others hear of it.
 func TestClientAdminRace(t *testing.T) {
 	o := newOperator(t)

@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/adminapi"
@@ -80,13 +82,20 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := clients.Draft{Metadata: m, Secret: plain, By: by(r)}
-	if plain == "" && clients.NeedsSecret(&m) {
-		d.Secret = h.derive(r, key, "client_secret", func() string { return clients.NewSecret(&m) })
+	d := clients.Draft{Metadata: m, Secret: plain, CreatedAt: time.Now().Truncate(time.Microsecond), By: by(r)}
+	secretOf := func(created time.Time) string {
+		if plain != "" || !clients.NeedsSecret(&m) {
+			return plain
+		}
+		// The time is kept with the client and goes with it: the key does not bring
+		// back the secret of one that was deleted.
+		purpose := "client_secret " + strconv.FormatInt(created.UnixMicro(), 10)
+		return h.derive(r, key, purpose, func() string { return clients.NewSecret(&m) })
 	}
+	d.Secret = secretOf(d.CreatedAt)
 	reg, err := h.Create(r.Context(), d)
 	if errors.Is(err, oidckit.ErrConflict) && key != "" {
-		reg, err = h.again(r.Context(), d)
+		reg, err = h.again(r.Context(), &d, secretOf)
 	}
 	if errors.Is(err, oidckit.ErrConflict) {
 		return oidckit.NewError(oidckit.InvalidRequest, "the client_id is taken").WithStatus(http.StatusConflict)
@@ -120,8 +129,8 @@ func (h *Handler) derive(r *http.Request, key, purpose string, random func() str
 }
 
 // again returns the client that the same request has created before, or
-// oidckit.ErrConflict where another one has.
-func (h *Handler) again(ctx context.Context, d clients.Draft) (*opstore.Registration, error) {
+// oidckit.ErrConflict where another one has. The draft gets its secret.
+func (h *Handler) again(ctx context.Context, d *clients.Draft, secretOf func(created time.Time) string) (*opstore.Registration, error) {
 	reg, err := h.Store.Registration(ctx, d.Metadata.ClientID)
 	if errors.Is(err, oidckit.ErrNotFound) {
 		return nil, oidckit.ErrConflict
@@ -129,6 +138,7 @@ func (h *Handler) again(ctx context.Context, d clients.Draft) (*opstore.Registra
 	if err != nil {
 		return nil, err
 	}
+	d.Secret = secretOf(reg.Client.CreatedAt)
 	if !sameMetadata(&reg.Client.Metadata, &d.Metadata) || !hasSecret(&reg.Client, d.Secret) {
 		return nil, oidckit.ErrConflict
 	}

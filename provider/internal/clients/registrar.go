@@ -38,6 +38,8 @@ type Draft struct {
 	SecretExpiresAt time.Time
 	// AccessToken is the hash of a new client's registration access token.
 	AccessToken oidckit.TokenHash
+	// CreatedAt is when a new client was made; zero is now.
+	CreatedAt time.Time
 	// By is who registers, for the audit: the subject of an operator.
 	By string
 }
@@ -65,7 +67,10 @@ func (r *Registrar) Create(ctx context.Context, d Draft) (*opstore.Registration,
 		return nil, oidckit.ErrConflict
 	}
 	reg := &opstore.Registration{AccessToken: d.AccessToken}
-	reg.Client.Metadata, reg.Client.CreatedAt = d.Metadata, time.Now()
+	reg.Client.Metadata, reg.Client.CreatedAt = d.Metadata, d.CreatedAt
+	if d.CreatedAt.IsZero() {
+		reg.Client.CreatedAt = time.Now()
+	}
 	r.setSecret(&reg.Client, d)
 	if err := r.Store.CreateRegistration(ctx, reg); err != nil {
 		return nil, err

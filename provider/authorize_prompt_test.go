@@ -56,6 +56,21 @@ func TestATK193PromptNone(t *testing.T) {
 			t.Errorf("%d %q", a.status, a.location)
 		}
 	})
+	for uri, asks := range map[string]bool{
+		"http://127.0.0.1:5001/cb": true, "http://[::1]/cb": true, "com.example.app:/cb": true,
+		"http://localhost:8081/cb": false, "https://app.example/cb": false,
+	} {
+		t.Run("RFC 8252 §8.6 a public client at "+uri, func(t *testing.T) {
+			app := publicClient
+			app.RedirectURIs = []string{uri}
+			f := newFixture(t, oidctest.Config{Clients: []oidckit.ClientMetadata{app}})
+			f.authorize("client_id", app.ClientID, "redirect_uri", uri)
+			a := none(f, "client_id", app.ClientID, "redirect_uri", uri)
+			if strings.Contains(a.location, "error=consent_required") != asks || strings.Contains(a.location, "code=") == asks {
+				t.Errorf("%d %q", a.status, a.location)
+			}
+		})
+	}
 	// Conformance, prompt-none-logged-in
 	t.Run("session and consent", func(t *testing.T) {
 		if a := none(f); !strings.HasPrefix(a.location, redirectURI+"?code=") {

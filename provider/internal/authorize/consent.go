@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oidckit/oidckit"
@@ -35,7 +36,7 @@ func (h *Handler) needsConsent(ctx context.Context, req *Request, client *opstor
 	}
 	trusted := slices.Contains(h.TrustedClients, req.ClientID)
 	// RFC 8252 §8.6: anybody can pose as a native app without credentials
-	if !trusted && client.Public() && client.Metadata.ApplicationType == "native" {
+	if !trusted && client.Public() && (client.Metadata.ApplicationType == "native" || reachesApp(req.RedirectURI)) {
 		return true, nil, nil
 	}
 	consent, err := h.Consents.Consent(ctx, sess.Subject, req.ClientID)
@@ -48,6 +49,15 @@ func (h *Handler) needsConsent(ctx context.Context, req *Request, client *opstor
 	covered := consent.Scope.HasAll(req.Scope) && within(req.Resource, consent.Resource) &&
 		within(h.UserClaims.Beyond(h.ClaimsBeyond(req), consent.Scope), consent.Claims)
 	return !covered, consent, nil
+}
+
+// reachesApp reports whether an answer goes to whatever app listens on the
+// person's device: by a scheme of its own, or on a loopback address, where any
+// port matches (RFC 8252 §7.1, §7.3). localhost, whose port is registered, is
+// for web apps under development (§8.3).
+func reachesApp(redirectURI string) bool {
+	u, err := url.Parse(redirectURI)
+	return err != nil || u.Scheme != "https" && (u.Scheme != "http" || !strings.EqualFold(u.Hostname(), "localhost"))
 }
 
 // within reports whether all of list is in whole.

@@ -50,6 +50,8 @@ var (
 	// it: the next one would be the same.
 	errRefused = errors.New("the client refuses the logout token")
 	errGone    = errors.New("the client is not registered any more")
+	// errSilent says that the client wants to be told no more.
+	errSilent = errors.New("the client has no backchannel_logout_uri any more")
 )
 
 // deliver makes one attempt and writes down what came of it.
@@ -68,7 +70,7 @@ func (n *Notifier) deliver(d *opstore.Delivery) {
 	case err == nil:
 		stored = n.cfg.Deliveries.DeleteDelivery(ctx, d.ID)
 		n.tell(ctx, oidckit.EventLogoutDelivered, d, nil)
-	case errors.Is(err, errRefused), errors.Is(err, errGone), failed >= n.cfg.Attempts, !next.Before(d.ExpiresAt):
+	case errors.Is(err, errRefused), errors.Is(err, errGone), errors.Is(err, errSilent), failed >= n.cfg.Attempts, !next.Before(d.ExpiresAt):
 		stored = n.cfg.Deliveries.DeleteDelivery(ctx, d.ID)
 		n.cfg.Logger.Warn().Err(err).Str("client_id", d.ClientID).Str("sid", d.SessionID).Int("attempts", failed).
 			Msg("back-channel logout: a client could not be told, and is not tried again")
@@ -99,13 +101,22 @@ func (n *Notifier) call(d *opstore.Delivery) error {
 	if err != nil {
 		return err
 	}
+	// Who has the client_id now is not always who had it when the session ended.
+	if !client.Follows(d.CreatedAt) {
+		return errGone
+	}
+	// A client may have moved since, and given the address it had to others.
+	uri := client.Metadata.BackchannelLogoutURI
+	if uri == "" {
+		return errSilent
+	}
 	token, err := n.cfg.Token(ctx, client, d)
 	if err != nil {
 		return err
 	}
 	// OpenID Connect Back-Channel Logout 1.0 §2.5
 	form := url.Values{"logout_token": {token}}.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URI, strings.NewReader(form))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, uri, strings.NewReader(form))
 	if err != nil {
 		return errors.New("backchannel_logout_uri does not parse")
 	}

@@ -24,6 +24,8 @@ const (
 	// maxWaiting bounds the deliveries that wait here for a call; more wait in
 	// the store.
 	maxWaiting = 10_000
+	// maxClaim bounds how many are claimed from the store at once.
+	maxClaim = 256
 	// claimEvery is how often the store is asked for what is due.
 	claimEvery = 5 * time.Second
 	// downtime is how long the issuer itself may be down without forgetting whom
@@ -59,6 +61,7 @@ type Notifier struct {
 
 	mu      sync.Mutex
 	waiting []job
+	hosts   map[string]*share
 	running int
 	closed  bool
 	wg      sync.WaitGroup
@@ -68,13 +71,14 @@ type Notifier struct {
 type job struct {
 	opstore.Delivery
 	until time.Time
+	host  string
 	// done is called after the attempt.
 	done func()
 }
 
 // New returns a Notifier. It starts nothing.
 func New(cfg Config) *Notifier {
-	n := &Notifier{cfg: cfg, freed: make(chan struct{}, 1)}
+	n := &Notifier{cfg: cfg, freed: make(chan struct{}, 1), hosts: map[string]*share{}}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	return n
 }
@@ -138,7 +142,7 @@ func (n *Notifier) Send(queued []opstore.Delivery) <-chan struct{} {
 	left.Store(int64(len(queued)))
 	jobs := make([]job, len(queued))
 	for i, d := range queued {
-		jobs[i] = job{Delivery: d, until: d.NextAt, done: func() {
+		jobs[i] = job{Delivery: d, until: d.NextAt, host: hostOf(d.URI), done: func() {
 			if left.Add(-1) == 0 {
 				close(called)
 			}
@@ -163,20 +167,25 @@ func (n *Notifier) Drop(ctx context.Context, queued []opstore.Delivery) {
 func (n *Notifier) add(jobs []job) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed || len(n.waiting)+len(jobs) > maxWaiting {
+	if n.closed {
 		return
 	}
-	n.waiting = append(n.waiting, jobs...)
+	for _, j := range jobs {
+		if !n.enqueue(j) && j.done != nil {
+			j.done()
+		}
+	}
 	for range min(maxParallel-n.running, len(jobs)) {
 		n.running++
 		n.wg.Go(n.work)
 	}
 }
 
-// work makes calls until nothing waits.
+// work makes calls until nothing waits that may be called.
 func (n *Notifier) work() {
+	var last *job
 	for {
-		j, ok := n.next()
+		j, ok := n.next(last)
 		if !ok {
 			select {
 			case n.freed <- struct{}{}:
@@ -190,19 +199,24 @@ func (n *Notifier) work() {
 		if j.done != nil {
 			j.done()
 		}
+		last = &j
 	}
 }
 
-// next takes what waits longest. Without anything the worker has ended.
-func (n *Notifier) next() (j job, ok bool) {
+// next takes what waits longest of what may be called, once the caller's own
+// last one is over. Without anything the worker has ended.
+func (n *Notifier) next(over *job) (j job, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.waiting) == 0 || n.closed {
+	n.release(over)
+	if n.closed {
 		n.running--
 		return job{}, false
 	}
-	j, n.waiting = n.waiting[0], n.waiting[1:]
-	return j, true
+	if j, ok = n.take(); !ok {
+		n.running--
+	}
+	return j, ok
 }
 
 // guarded keeps a store, sink or logger of the app's that panics from ending
@@ -216,11 +230,12 @@ func (n *Notifier) guarded(fn func()) {
 	fn()
 }
 
-// room is how many deliveries could be called at once.
+// room is how many deliveries may be claimed: more than can be called at once,
+// so that those to a host that hangs do not stand before all others.
 func (n *Notifier) room() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return maxParallel - n.running - len(n.waiting)
+	return min(maxClaim, maxWaiting-len(n.waiting))
 }
 
 // poll claims what is due as long as there is room.
@@ -233,6 +248,8 @@ func (n *Notifier) poll() {
 		if more {
 			select {
 			case <-n.freed:
+				continue
+			case <-ticker.C:
 				continue
 			case <-n.ctx.Done():
 				return
@@ -265,7 +282,7 @@ func (n *Notifier) claim() bool {
 	}
 	jobs := make([]job, len(due))
 	for i, d := range due {
-		jobs[i] = job{Delivery: d, until: until}
+		jobs[i] = job{Delivery: d, until: until, host: hostOf(d.URI)}
 	}
 	n.add(jobs)
 	return len(due) == room

@@ -31,7 +31,8 @@ type Config struct {
 	// HTTPClient fetches from addresses that clients have given: it is guarded
 	// and follows no redirects. Required.
 	HTTPClient *http.Client
-	// MaxClients bounds the clients whose keys are held; 0 means 1024.
+	// MaxClients bounds the registered clients whose keys are held; 0 means
+	// 1024. Configured ones are held beside, all of them.
 	MaxClients int
 	Logger     zerolog.Logger
 }
@@ -42,9 +43,11 @@ type Keys struct {
 
 	mu     sync.Mutex
 	closed bool
-	// order has the held sources, the last used first.
-	order *list.List
-	held  map[origin]*list.Element
+	// order has the held sources of registered clients, the last used first,
+	// configured those that no registration can make leave.
+	order      *list.List
+	configured *list.List
+	held       map[origin]*list.Element
 	// leaving are caches that are being closed.
 	leaving sync.WaitGroup
 }
@@ -55,6 +58,8 @@ type origin struct {
 	clientID string
 	uri      string
 	set      [sha256.Size]byte
+	// configured tells in which of the two lists it is.
+	configured bool
 }
 
 type source struct {
@@ -69,7 +74,7 @@ func New(cfg Config) *Keys {
 	if cfg.MaxClients <= 0 {
 		cfg.MaxClients = defaultMaxClients
 	}
-	return &Keys{cfg: cfg, order: list.New(), held: map[origin]*list.Element{}}
+	return &Keys{cfg: cfg, order: list.New(), configured: list.New(), held: map[origin]*list.Element{}}
 }
 
 // Verify checks that one of the client's keys has signed the token under the
@@ -102,7 +107,7 @@ var (
 
 // source returns the client's keys, where they are held or not.
 func (k *Keys) source(c *opstore.Client) (jwks.Source, error) {
-	o := origin{clientID: c.Metadata.ClientID, uri: c.Metadata.JWKSURI}
+	o := origin{clientID: c.Metadata.ClientID, uri: c.Metadata.JWKSURI, configured: c.CreatedAt.IsZero()}
 	switch {
 	case len(c.Metadata.JWKS) > 0:
 		o.uri, o.set = "", sha256.Sum256(c.Metadata.JWKS)
@@ -111,8 +116,12 @@ func (k *Keys) source(c *opstore.Client) (jwks.Source, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	order := k.order
+	if o.configured {
+		order = k.configured
+	}
 	if e := k.held[o]; e != nil {
-		k.order.MoveToFront(e)
+		order.MoveToFront(e)
 		return e.Value.(*source).keys, nil
 	}
 	if k.closed {
@@ -122,9 +131,9 @@ func (k *Keys) source(c *opstore.Client) (jwks.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.held[o] = k.order.PushFront(s)
+	k.held[o] = order.PushFront(s)
 	if k.order.Len() > k.cfg.MaxClients {
-		k.drop(k.order.Back())
+		k.drop(k.order, k.order.Back())
 	}
 	return s.keys, nil
 }
@@ -147,8 +156,8 @@ func (k *Keys) open(o origin, set []byte) (*source, error) {
 
 // drop forgets a source. Its caller holds mu; the end of a fetch under way is
 // waited for elsewhere.
-func (k *Keys) drop(e *list.Element) {
-	s := k.order.Remove(e).(*source)
+func (k *Keys) drop(order *list.List, e *list.Element) {
+	s := order.Remove(e).(*source)
 	delete(k.held, s.origin)
 	if s.cache != nil {
 		k.leaving.Go(func() { s.cache.Close() })
@@ -160,8 +169,10 @@ func (k *Keys) drop(e *list.Element) {
 func (k *Keys) Close() error {
 	k.mu.Lock()
 	k.closed = true
-	for k.order.Len() > 0 {
-		k.drop(k.order.Back())
+	for _, order := range []*list.List{k.order, k.configured} {
+		for order.Len() > 0 {
+			k.drop(order, order.Back())
+		}
 	}
 	k.mu.Unlock()
 	k.leaving.Wait()

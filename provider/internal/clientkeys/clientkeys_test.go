@@ -232,26 +232,36 @@ func TestHeldClientsAreBounded(t *testing.T) {
 	key := newKey(t, "1")
 	p := &published{body: set(t, key)}
 	keys := open(t, Config{HTTPClient: p.client(), MaxClients: 4})
+	configured := byURI("configured", "https://configured.example/jwks")
+	if err := keys.Verify(t.Context(), configured, key.sign(t)); err != nil {
+		t.Fatal(err)
+	}
 	for i := range 20 {
 		for _, c := range []*opstore.Client{
 			byURI(fmt.Sprint("uri", i), "https://app.example/jwks"), byValue(fmt.Sprint("value", i), p.body), byURI("hot", "https://hot.example/jwks"),
 		} {
+			c.CreatedAt = time.Now()
 			if err := keys.Verify(t.Context(), c, key.sign(t)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if n, m := keys.order.Len(), len(keys.held); n != 4 || m != 4 {
+	if n, m := keys.order.Len(), len(keys.held); n != 4 || m != 5 {
 		t.Errorf("%d and %d are held", n, m)
 	}
-	// One that is in use stays.
-	if p.fetches != 21 {
+	// One that is in use stays, and a configured one whoever else comes.
+	if err := keys.Verify(t.Context(), configured, key.sign(t)); err != nil {
+		t.Fatal(err)
+	}
+	if p.fetches != 22 {
 		t.Errorf("%d fetches", p.fetches)
 	}
 	keys.Close()
 	keys.Close()
-	if err := keys.Verify(t.Context(), byURI("hot", "https://hot.example/jwks"), key.sign(t)); !errors.Is(err, ErrNoKey) {
-		t.Errorf("after Close: %v", err)
+	for _, c := range []*opstore.Client{configured, byURI("hot", "https://hot.example/jwks")} {
+		if err := keys.Verify(t.Context(), c, key.sign(t)); !errors.Is(err, ErrNoKey) {
+			t.Errorf("after Close: %v", err)
+		}
 	}
 }
 

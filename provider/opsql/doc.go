@@ -19,7 +19,15 @@
 // # PostgreSQL
 //
 // Give the pool a bound (SetMaxOpenConns) below the server's, and every
-// replica the primary: one-time records must not be read from one that lags.
+// replica of the issuer the primary, never a standby. Codes, refresh tokens,
+// assertions and logins are spent by one conditional write, which only the
+// primary can order: what a standby shows may be older, so that a token would
+// look unspent after its use, or unknown before it, a spent code would not
+// revoke what came of it, and a session that has ended would go on. With
+// several servers the address names all of them, and target_session_attrs is
+// read-write. After a failover with asynchronous replication the last writes
+// may be lost, and what they had spent can be spent again; synchronous_commit
+// with a synchronous standby keeps them.
 //
 // # SQLite
 //

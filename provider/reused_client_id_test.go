@@ -2,11 +2,13 @@ package provider_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider"
 	"github.com/oidckit/oidckit/provider/oidctest"
 )
@@ -21,6 +23,11 @@ func TestReusedClientIDWhileUnderWay(t *testing.T) {
 			},
 			"a login": func(t *testing.T, o *operator, began *underway, _ registered) bool {
 				return o.sub(t).browse(http.MethodPost, "/login", began.login).status == http.StatusSeeOther
+			},
+			"a login that fails": func(t *testing.T, o *operator, began *underway, _ registered) bool {
+				rec := httptest.NewRecorder()
+				err := o.op.Provider.FailLogin(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", nil), began.login.Get("request"), oidckit.ErrUnauthenticated)
+				return err == nil && rec.Code == http.StatusSeeOther
 			},
 			"a question": func(_ *testing.T, o *operator, began *underway, _ registered) bool {
 				return o.browse(http.MethodPost, "/consent", began.consent).status == http.StatusSeeOther

@@ -199,6 +199,10 @@ func (h *Handler) FailLogin(w http.ResponseWriter, r *http.Request, id string, c
 	if err != nil {
 		return err
 	}
+	// Nobody is sent to the address of a client that is gone.
+	if _, err := h.client(r.Context(), req); err != nil {
+		return err
+	}
 	e, ok := errors.AsType[*oidckit.Error](cause)
 	if !ok {
 		e = oidckit.NewError(oidckit.AccessDenied, "the user did not sign in").WithCause(cause)

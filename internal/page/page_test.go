@@ -141,7 +141,7 @@ func TestContents(t *testing.T) {
 			`<img class="logo" src="https://app.example/logo.png" alt=""`},
 		"choose": {`name="account" value="continue"`, `name="account" value="other"`, "alice", "Webapp", `name="interaction" value="abc"`},
 		"account": {"Webapp", "alice", "Know who you are", "Read orders", "2026-03-01", `name="withdraw" value="w1"`, `name="withdraw" value="w2"`,
-			`name="end" value="e1"`, `name="end" value="e2"`, "This browser", "app.example", "other.example", `aria-label="Withdraw what Webapp may do"`, `role="status"`},
+			`name="end" value="e1"`, `name="end" value="e2"`, "This browser", "app.example", "other.example", `aria-label="Withdraw what Webapp may do (app.example)"`, `aria-label="Withdraw what Webapp may do (other.example)"`, `role="status"`},
 		"consent":   {`name="decision" value="allow"`, `name="decision" value="deny"`, "Webapp", "alice", "Know who you are", "orders:read", "app.example", "shoe_size"},
 		"logout":    {`name="logout"`, "Webapp", "alice", `name="csrf" value="def"`},
 		"signedout": {`href="https://app.example/"`, "Back to Webapp", "See you."},

@@ -5,7 +5,6 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/provider/internal/responsetype"
 	"github.com/oidckit/oidckit/provider/internal/token"
-	"net/http"
 	"time"
 )
 
@@ -24,8 +23,9 @@ type Legacy struct {
 	Preset Preset
 }
 
-// PasswordGrant is the settings of the password grant. Wrong passwords are
-// counted together with those of the login page.
+// PasswordGrant is the settings of the password grant. Wrong passwords of
+// a user are counted together with those of the login page; the address that
+// the app's server has counts for nothing.
 type PasswordGrant struct {
 	// CheckPassword returns who the user is, or oidckit.ErrUnauthenticated where
 	// name and password do not belong together. Default: Users.CheckPassword.
@@ -38,8 +38,8 @@ func (g *PasswordGrant) checker(p *Provider) token.CheckPassword {
 	if check == nil {
 		check = p.users.CheckPassword
 	}
-	return func(r *http.Request, username, password string) (oidckit.Authentication, time.Duration, error) {
-		return p.interaction.TryPassword(r, username, password, check)
+	return func(ctx context.Context, clientID, username, password string) (oidckit.Authentication, time.Duration, error) {
+		return p.interaction.TryPasswordFromApp(ctx, clientID, username, password, check)
 	}
 }
 

@@ -134,8 +134,8 @@ func (h *Handler) CompleteLogin(w http.ResponseWriter, r *http.Request, id strin
 	if err != nil {
 		return err
 	}
-	if !validSubject(auth.Subject) {
-		return oidckit.NewError(oidckit.ServerError, "the login gave no usable subject")
+	if auth, err = settled(auth); err != nil {
+		return err
 	}
 	active, err := h.Authorize.Active(ctx, auth.Subject)
 	if err != nil {
@@ -143,10 +143,6 @@ func (h *Handler) CompleteLogin(w http.ResponseWriter, r *http.Request, id strin
 	}
 	if !active {
 		return h.FailLogin(w, r, id, errMayNotSignIn)
-	}
-	// A time to come would outwit every max_age.
-	if now := time.Now(); auth.Time.IsZero() || auth.Time.After(now) {
-		auth.Time = now
 	}
 	if err := h.spend(ctx, req); err != nil {
 		return err
@@ -177,6 +173,18 @@ func (h *Handler) spend(ctx context.Context, req *authorize.Request) error {
 		return errCompleted
 	}
 	return err
+}
+
+// settled returns what a login has brought as tokens can tell it.
+func settled(auth oidckit.Authentication) (oidckit.Authentication, error) {
+	if !validSubject(auth.Subject) {
+		return auth, oidckit.NewError(oidckit.ServerError, "the login gave no usable subject")
+	}
+	// A time to come would outwit every max_age.
+	if now := time.Now(); auth.Time.IsZero() || auth.Time.After(now) {
+		auth.Time = now
+	}
+	return auth, nil
 }
 
 func validSubject(s string) bool {

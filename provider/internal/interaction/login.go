@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -94,12 +95,28 @@ func (h *Handler) tooMany(w http.ResponseWriter, r *http.Request, req *authorize
 // and password do not belong together, or how long to wait where there were
 // too many wrong ones.
 func (h *Handler) TryPassword(r *http.Request, username, password string, check PasswordCheck) (oidckit.Authentication, time.Duration, error) {
-	return h.Throttle.Check(username, h.ClientAddress(r), func() (oidckit.Authentication, error) {
+	return h.Throttle.Check(username, h.ClientAddress(r), check.bounded(r.Context(), username, password))
+}
+
+// TryPasswordFromApp is TryPassword for an app that has asked the person
+// itself. Nothing is done with the answer after it.
+func (h *Handler) TryPasswordFromApp(ctx context.Context, clientID, username, password string, check PasswordCheck) (oidckit.Authentication, time.Duration, error) {
+	auth, wait, err := h.Throttle.CheckFromApp(username, clientID, check.bounded(ctx, username, password))
+	if wait > 0 || err != nil {
+		return auth, wait, err
+	}
+	auth, err = settled(auth)
+	return auth, 0, err
+}
+
+// bounded is the check of a name and a password, of lengths that there are.
+func (check PasswordCheck) bounded(ctx context.Context, username, password string) func() (oidckit.Authentication, error) {
+	return func() (oidckit.Authentication, error) {
 		if username == "" || password == "" || len(username) > maxUsername || len(password) > maxPassword {
 			return oidckit.Authentication{}, oidckit.ErrUnauthenticated
 		}
-		return check(r.Context(), username, password)
-	})
+		return check(ctx, username, password)
+	}
 }
 
 func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request) error {

@@ -13,9 +13,12 @@ const (
 	// nothing.
 	throttleWindow = 15 * time.Minute
 	// nameLimit is how many failures a user name may have in a window,
-	// addressLimit a client address: people in one office share one.
+	// addressLimit a client address: people in one office share one. All people
+	// of an app that takes passwords itself come by way of that app: its limit
+	// is so high that nobody locks them out with a handful of guesses.
 	nameLimit    = 10
 	addressLimit = 50
+	appLimit     = 5000
 	// knownFor is how long an address stays known to a name that signed in
 	// from it.
 	knownFor = 30 * 24 * time.Hour
@@ -59,7 +62,7 @@ type attempt struct {
 // begin counts an attempt as failed, before the password is checked: attempts
 // that run at the same time must not share one count. It returns how long to
 // wait instead where there were too many. An empty address is not counted.
-func (t *Throttle) begin(username, address string) (*attempt, time.Duration) {
+func (t *Throttle) begin(username, address string, limit uint32) (*attempt, time.Duration) {
 	name := strings.ToLower(strings.TrimSpace(username))
 	a := &attempt{throttle: t, name: t.hash(name, ""), pair: t.hash(name, address)}
 	if address != "" {
@@ -74,7 +77,7 @@ func (t *Throttle) begin(username, address string) (*attempt, time.Duration) {
 		return nil, wait
 	}
 	if address != "" {
-		if wait := t.addresses.wait(a.address, addressLimit, now); wait > 0 {
+		if wait := t.addresses.wait(a.address, limit, now); wait > 0 {
 			return nil, wait
 		}
 		t.addresses.add(a.address, now)

@@ -59,7 +59,7 @@ func (h *Handler) authorizationCode(ctx context.Context, client *opstore.Client,
 	if err != nil {
 		return nil, err
 	}
-	return &issue{authorization: auth, target: target, refreshToken: refresh, nonce: true}, nil
+	return &issue{authorization: auth, target: target, refreshToken: refresh, begun: refresh != "", nonce: true}, nil
 }
 
 // codeRefused answers a code that the store did not give out. A second use by

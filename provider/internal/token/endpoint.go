@@ -49,7 +49,7 @@ type Handler struct {
 type grant func(ctx context.Context, client *opstore.Client, p wire.Params) (*issue, error)
 
 // grant returns how a grant_type is served, nil where it is not.
-func (h *Handler) grant(r *http.Request, grantType string) grant {
+func (h *Handler) grant(grantType string) grant {
 	switch grantType {
 	case oidckit.GrantTypeAuthorizationCode:
 		return h.authorizationCode
@@ -58,7 +58,9 @@ func (h *Handler) grant(r *http.Request, grantType string) grant {
 	case oidckit.GrantTypeClientCredentials:
 		return h.clientCredentials
 	case oidckit.GrantTypePassword:
-		return h.passwordOf(r)
+		if h.CheckPassword != nil {
+			return h.password
+		}
 	}
 	return nil
 }
@@ -73,6 +75,8 @@ type issue struct {
 	authorization *opstore.Authorization
 	target        scopes.Target
 	refreshToken  string
+	// begun says that refreshToken is the first one of a grant.
+	begun bool
 	// nonce is false for tokens that a refresh brings (OpenID Connect Core 1.0
 	// §12.2).
 	nonce bool
@@ -129,7 +133,7 @@ func (h *Handler) refused(r *http.Request, name oidckit.EventName, form wire.Par
 		return
 	}
 	grantType := form.Get("grant_type")
-	if h.grant(r, grantType) == nil {
+	if h.grant(grantType) == nil {
 		grantType = ""
 	}
 	h.Events.Send(r.Context(), oidckit.Event{Name: name, Issuer: h.Issuer, ClientID: clientID, GrantType: grantType, Err: err})
@@ -141,7 +145,7 @@ func (h *Handler) serve(r *http.Request, client *opstore.Client, form wire.Param
 	if grantType == "" {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "grant_type is missing")
 	}
-	run := h.grant(r, grantType)
+	run := h.grant(grantType)
 	if run == nil {
 		return nil, oidckit.NewError(oidckit.UnsupportedGrantType, "grant_type is not supported")
 	}
@@ -160,6 +164,14 @@ func (h *Handler) serve(r *http.Request, client *opstore.Client, form wire.Param
 	if err != nil {
 		return nil, err
 	}
+	told := false
+	defer func() {
+		// What cannot be minted, or told of by a sink that panics, leaves no grant
+		// that nobody has a token of.
+		if !told && iss.begun {
+			h.undo(ctx, iss.authorization)
+		}
+	}()
 	res, err := h.mint(ctx, client, iss)
 	if err != nil {
 		return nil, err
@@ -168,6 +180,7 @@ func (h *Handler) serve(r *http.Request, client *opstore.Client, form wire.Param
 		Name: oidckit.EventTokenIssued, Issuer: h.Issuer, ClientID: client.Metadata.ClientID,
 		Subject: iss.authorization.Subject, SessionID: iss.authorization.SessionID, GrantType: grantType,
 	})
+	told = true
 	return res, nil
 }
 

@@ -16,7 +16,7 @@ import (
 // CheckPassword returns who the user is, or oidckit.ErrUnauthenticated where
 // name and password do not belong together. wait is how long to wait instead
 // of a check where there were too many wrong ones.
-type CheckPassword func(r *http.Request, username, password string) (auth oidckit.Authentication, wait time.Duration, err error)
+type CheckPassword func(ctx context.Context, clientID, username, password string) (auth oidckit.Authentication, wait time.Duration, err error)
 
 // throttled is the answer to too many wrong passwords.
 type throttled struct {
@@ -27,18 +27,8 @@ type throttled struct {
 func (e *throttled) Error() string { return e.err.Error() }
 func (e *throttled) Unwrap() error { return e.err }
 
-// passwordOf returns the password grant for a request, nil where it is off.
-func (h *Handler) passwordOf(r *http.Request) grant {
-	if h.CheckPassword == nil {
-		return nil
-	}
-	return func(ctx context.Context, client *opstore.Client, p wire.Params) (*issue, error) {
-		return h.password(ctx, r, client, p)
-	}
-}
-
 // password is RFC 6749 §4.3, which RFC 9700 §2.4 forbids.
-func (h *Handler) password(ctx context.Context, r *http.Request, client *opstore.Client, p wire.Params) (*issue, error) {
+func (h *Handler) password(ctx context.Context, client *opstore.Client, p wire.Params) (*issue, error) {
 	username, password := p.Get("username"), p.Get("password")
 	if username == "" || password == "" {
 		return nil, oidckit.NewError(oidckit.InvalidRequest, "username or password is missing")
@@ -47,7 +37,7 @@ func (h *Handler) password(ctx context.Context, r *http.Request, client *opstore
 	if err != nil {
 		return nil, err
 	}
-	person, wait, err := h.CheckPassword(r, username, password)
+	person, wait, err := h.CheckPassword(ctx, client.Metadata.ClientID, username, password)
 	switch {
 	case wait > 0:
 		e := oidckit.NewError(oidckit.AccessDenied, "too many wrong passwords; try again later").WithStatus(http.StatusTooManyRequests)
@@ -68,14 +58,11 @@ func (h *Handler) password(ctx context.Context, r *http.Request, client *opstore
 		GrantID: secret.ID(), Subject: person.Subject, Scope: granted, Resource: p.All("resource"),
 		AuthTime: person.Time, ACR: person.ACR, AMR: person.AMR,
 	}
-	if auth.AuthTime.IsZero() {
-		auth.AuthTime = time.Now()
-	}
 	refresh, err := h.firstRefreshToken(ctx, client, auth)
 	if err != nil {
 		return nil, err
 	}
-	return &issue{authorization: auth, target: h.Scopes.Target(granted, auth.Resource), refreshToken: refresh}, nil
+	return &issue{authorization: auth, target: h.Scopes.Target(granted, auth.Resource), refreshToken: refresh, begun: refresh != ""}, nil
 }
 
 // passwordScope returns what a client may have of the scopes it asks for.

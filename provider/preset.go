@@ -17,10 +17,11 @@ import (
 //
 // A request makes use of the preset where it has redirect_url, parameters in the
 // query or no client_id, splits scopes at slashes ("email/profile") or spells
-// the standard's in capitals, or has the client's secret where the client is
-// not registered to put it, or in both places, where they must be equal. Only
-// then the scope that stands beside a code must lie within what was granted. A
-// scope of the issuer that has a slash itself is never split.
+// the standard's in capitals, or has the client's secret both in header and
+// body, where they must be equal. Only then the scope that stands beside a code
+// must lie within what was granted. A scope of the issuer that has a slash itself
+// is never split. A secret in one place counts wherever its client is registered
+// to put it.
 //
 // For all clients a preset exempts the confidential ones from PKCE, issues
 // refresh tokens without offline_access to those that are registered for them,

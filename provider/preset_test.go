@@ -69,9 +69,14 @@ func TestPresetLeavesStandardRequestsAlone(t *testing.T) {
 			c.Scopes = map[string]string{"api/email": "Read mail", "api": "Everything"}
 		}})
 		const asked = "openid api/email api not:known"
-		res := f.token(codeForm(f.code("scope", asked), "scope", asked))
-		if res.status != http.StatusOK || res.Scope != "openid api/email" {
-			t.Errorf("%s: %d %q %q", preset, res.status, res.Scope, res.Error)
+		for name, form := range map[string]url.Values{
+			"in the header": codeForm(f.code("scope", asked), "scope", asked),
+			"in the body":   codeForm(f.code("scope", asked), "scope", asked, "client_id", "web", "client_secret", "web-secret"),
+		} {
+			res := f.token(form)
+			if res.status != http.StatusOK || res.Scope != "openid api/email" {
+				t.Errorf("%s, secret %s: %d %q %q", preset, name, res.status, res.Scope, res.Error)
+			}
 		}
 	}
 }

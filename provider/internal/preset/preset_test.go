@@ -81,7 +81,7 @@ func TestToken(t *testing.T) {
 		{"A2 the scope of the code", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=openid/Email", "", "code=the-code&grant_type=authorization_code&scope=openid+email"},
 		{"A2 more than the code's", MiniOrange, "", "redirect_url=x&grant_type=authorization_code&code=the-code&scope=openid+profile", "", "invalid_scope"},
 		{"A2 both secrets, more than the code's", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=profile&client_id=basic&client_secret=s", "basic:s", "invalid_scope"},
-		{"A2 a secret elsewhere, more than the code's", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=profile&client_id=basic&client_secret=s", "", "invalid_scope"},
+		{"RFC 6749 §2.3.1 a secret elsewhere, no scope is looked at", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=profile&client_id=basic&client_secret=s", "", "client_id=basic&code=the-code&grant_type=authorization_code&scope=profile Basic basic:s"},
 		{"A2 slashes, more than the code's", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=openid/profile", "", "invalid_scope"},
 		{"RFC 6749 §4.1.3 in standard form, no scope is looked at", MiniOrange, "", "grant_type=authorization_code&code=the-code&scope=openid+profile", "", "code=the-code&grant_type=authorization_code&scope=openid+profile"},
 		{"A2 an unknown code is for the endpoint", MiniOrange, "", "grant_type=authorization_code&code=x&scope=profile", "", "code=x&grant_type=authorization_code&scope=profile"},

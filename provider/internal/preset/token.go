@@ -92,8 +92,8 @@ func (t Token) translate(r *http.Request, p wire.Params) (used bool, err error) 
 	if !t.AnyPlace {
 		return used, nil
 	}
-	moved, err := t.place(r, p)
-	return used || moved, err
+	both, err := t.place(r, p)
+	return used || both, err
 }
 
 // clientOf returns the client of the request's code or refresh token, and spends
@@ -121,9 +121,9 @@ func (t Token) clientOf(ctx context.Context, p wire.Params) (string, error) {
 }
 
 // place moves the client's secret to where the client is registered to put it,
-// and reports whether it stood elsewhere or in both places. A request of the
-// latter kind is for the endpoint to judge.
-func (t Token) place(r *http.Request, p wire.Params) (moved bool, err error) {
+// and reports whether it stands in both places: that is for the endpoint to judge.
+// A secret in the other place alone is in standard form.
+func (t Token) place(r *http.Request, p wire.Params) (both bool, err error) {
 	id, secret, inBody := p.Get("client_id"), p.Get("client_secret"), true
 	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
 		basicID, basicSecret, ok := r.BasicAuth()
@@ -148,11 +148,9 @@ func (t Token) place(r *http.Request, p wire.Params) (moved bool, err error) {
 		// RFC 6749 §2.3.1
 		pair := url.QueryEscape(id) + ":" + url.QueryEscape(secret)
 		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
-		return true, nil
 	case !inBody && method == oidckit.AuthMethodClientSecretPost:
 		r.Header.Del("Authorization")
 		p["client_id"], p["client_secret"] = []string{id}, []string{secret}
-		return true, nil
 	}
 	return false, nil
 }

@@ -111,9 +111,9 @@ var dynamicModules = []dynamicModule{
 	{name: "redirect-uri-query-added", run: func(d *dynamic) { d.page("redirect_uri", suiteCallback+"?foo=bar") }},
 	{name: "redirect-uri-regfrag", refused: refuses("invalid_redirect_uri", "redirect_uris", []string{suiteCallback + "#foobar"})},
 	{name: "discovery-endpoint-verification", run: dynamicDiscovery},
-	{name: "registration-logo-uri", metadata: registers("logo_uri", "https://suite.example/logo"), run: showsOnSignIn(`src="https://suite.example/logo"`)},
-	{name: "registration-policy-uri", metadata: registers("policy_uri", "https://suite.example/policy"), run: showsOnSignIn(`href="https://suite.example/policy"`)},
-	{name: "registration-tos-uri", metadata: registers("tos_uri", "https://suite.example/tos"), run: showsOnSignIn(`href="https://suite.example/tos"`)},
+	{name: "registration-logo-uri", metadata: registers("logo_uri", "https://suite.example/logo"), run: showsOnSignIn(` src="https://suite.example/logo"`)},
+	{name: "registration-policy-uri", metadata: registers("policy_uri", "https://suite.example/policy"), run: showsOnSignIn(` href="https://suite.example/policy"`)},
+	{name: "registration-tos-uri", metadata: registers("tos_uri", "https://suite.example/tos"), run: showsOnSignIn(` href="https://suite.example/tos"`)},
 	{name: "registration-jwks-uri", metadata: byJWKSURI, run: func(d *dynamic) { d.happy() }},
 	{name: "registration-sector-uri", metadata: inSector, run: func(d *dynamic) {
 		if sub, _ := d.happy().id["sub"].(string); sub == everything["sub"] || len(sub) != 43 {

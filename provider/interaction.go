@@ -15,7 +15,10 @@ func (p *Provider) LoginRequest(r *http.Request) (*oidckit.LoginRequest, error) 
 }
 
 // CompleteLogin signs the person in and answers the request: with the consent
-// page, or with a redirect to the client. id is LoginRequest.ID. Each login is
+// page, or with a redirect to the client. id is LoginRequest.ID. It does not
+// look at where r comes from: the app refuses, before it looks at a password,
+// a form that another site has sent (http.CrossOriginProtection), which would
+// otherwise sign people in as somebody else. Each login is
 // completed once; a second call returns an *oidckit.Error. After an error
 // nothing has been written.
 func (p *Provider) CompleteLogin(w http.ResponseWriter, r *http.Request, id string, auth oidckit.Authentication) error {

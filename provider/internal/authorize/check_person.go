@@ -44,7 +44,10 @@ func checkPrompt(req *Request, _ *opstore.Client, p wire.Params) error {
 func checkMaxAge(req *Request, client *opstore.Client, p wire.Params) error {
 	raw := p.Get("max_age")
 	if raw == "" {
-		req.MaxAge = client.Metadata.DefaultMaxAge
+		if registered := client.Metadata.DefaultMaxAge; registered != nil {
+			age := min(*registered, maxAgeLimit)
+			req.MaxAge = &age
+		}
 		return nil
 	}
 	age, err := strconv.ParseInt(raw, 10, 64)

@@ -41,7 +41,9 @@ func (p *Provider) DisableUser(ctx context.Context, subject string) error {
 }
 
 // EnableUser lets a user of the issuer's own sign in again. Nothing from before
-// comes back: not a session, not a refresh token.
+// comes back: not a session, not a code, not a refresh token. An access token
+// that came without one and in no session, by the password grant, is the
+// exception: it is good again until it expires.
 func (p *Provider) EnableUser(ctx context.Context, subject string) error {
 	own, ok := p.users.(*Accounts)
 	if !ok {

@@ -78,7 +78,7 @@ func TestDisabledOnEveryPath(t *testing.T) {
 	if err := f.op.Provider.EnableUser(t.Context(), oidctest.Subject); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"the session in the browser", "a refresh token", "a code"} {
+	for _, name := range []string{"the session in the browser", "a refresh token", "a code", "a code with offline"} {
 		if paths[name](t) {
 			t.Errorf("%s is back", name)
 		}

@@ -80,7 +80,8 @@ func (h *Handler) newRefreshToken(token string, g *opstore.Grant, now time.Time)
 // client was told already, and one whose user has withdrawn the consent that it came of.
 func (h *Handler) checkWithdrawn(ctx context.Context, auth *opstore.Authorization) error {
 	var ids []string
-	if auth.SessionID != "" && !auth.Scope.Has(oidckit.ScopeOfflineAccess) {
+	// With offline_access too: what outlives a session was issued in it.
+	if auth.SessionID != "" {
 		ids = append(ids, opstore.RevokedSessionID(auth.SessionID))
 	}
 	if consent := opstore.ConsentOfGrant(auth.GrantID); consent != "" {

@@ -13,11 +13,11 @@ import (
 	"github.com/oidckit/oidckit/internal/jose"
 )
 
-// where says with which response types a module runs.
+// where says with which response types a module runs: with all where it is
+// empty.
 type where string
 
 const (
-	everywhere where = ""
 	// withCode is where the client comes to the token endpoint.
 	withCode where = "code"
 	// withAccess is where there is an access token.

@@ -20,8 +20,8 @@ bench:
 
 # A process for each row: the kernel tells the peak of a whole process.
 soak:
-	@OIDCKIT_TEST_SOAK=1 go test -count=1 -v -run '^TestSoak$$/^session$$' ./provider
-	@OIDCKIT_TEST_SOAK=1 go test -count=1 -v -run '^TestSoak$$/^login$$' ./provider
+	@go test -tags soak -count=1 -v -run '^TestSoak$$/^session$$' ./provider
+	@go test -tags soak -count=1 -v -run '^TestSoak$$/^login$$' ./provider
 
 fuzz:
 	@.ci/fuzz $(FUZZTIME)

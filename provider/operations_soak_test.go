@@ -1,3 +1,5 @@
+//go:build soak
+
 package provider_test
 
 import (
@@ -30,9 +32,6 @@ const (
 // process's peak and what stays when they have expired. It takes minutes and
 // wants a process of its own for each row: make soak.
 func TestSoak(t *testing.T) {
-	if os.Getenv("OIDCKIT_TEST_SOAK") == "" {
-		t.Skip("OIDCKIT_TEST_SOAK is not set: make soak")
-	}
 	for _, row := range []struct {
 		name string
 		peak int

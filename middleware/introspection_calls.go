@@ -114,6 +114,10 @@ func (v *IntrospectionVerifier) askInTurn(ctx context.Context, token string) (an
 	err = errCallPanicked
 	defer func() { v.calls.gate.leave(probe, err) }()
 	answer, err = v.ask(ctx, token)
+	if err != nil && v.cfg.Endpoint == "" {
+		// The issuer may have moved its endpoint, and its metadata say where.
+		v.metadata.Expire()
+	}
 	return answer, err
 }
 

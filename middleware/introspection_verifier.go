@@ -85,7 +85,9 @@ func NewIntrospectionVerifier(cfg IntrospectionConfig) (*IntrospectionVerifier, 
 // Check asks the issuer about a token that nobody has issued, to see whether
 // the endpoint answers, takes the credentials and gives answers that can be
 // read: for those who want to fail early and for readiness probes. It makes one
-// call a minute at most while none fails.
+// call a minute at most while none fails. Errors match
+// oidckit.TemporarilyUnavailable, wrong credentials included: what the verifier
+// answers then is 503.
 func (v *IntrospectionVerifier) Check(ctx context.Context) error {
 	if v == nil || v.calls == nil {
 		return errIntrospectionNotBuilt
@@ -99,7 +101,7 @@ func (v *IntrospectionVerifier) Check(ctx context.Context) error {
 		return nil
 	}
 	if err := v.probe(ctx); err != nil {
-		return fmt.Errorf("middleware: introspection at %s: %w", v.cfg.Issuer, err)
+		return fmt.Errorf("middleware: introspection at %s: %w: %w", v.cfg.Issuer, oidckit.TemporarilyUnavailable, err)
 	}
 	return nil
 }

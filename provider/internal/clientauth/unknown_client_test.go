@@ -16,6 +16,52 @@ import (
 // measured difference of nanoseconds comes and goes with the load of the
 // machine, and would fail a good build or pass a bad one.
 func TestATK223UnknownClientIsAWrongSecret(t *testing.T) {
+	asks := newStranger(t)
+	for _, method := range []string{"basic", "post"} {
+		want := asks.unknown(method)
+		if want.Code != http.StatusUnauthorized {
+			t.Fatalf("%s: %d %s", method, want.Code, want.Body)
+		}
+		for name, secret := range asks.wrong {
+			got := asks.ask(method, method, secret)
+			if got.Code != want.Code || got.Body.String() != want.Body.String() || !reflect.DeepEqual(got.Header(), want.Header()) {
+				t.Errorf("%s, %s: %d %v %s, unknown: %d %v %s", method, name, got.Code, got.Header(), got.Body, want.Code, want.Header(), want.Body)
+			}
+		}
+	}
+}
+
+// ATK-223: as much is done for the one as for the other.
+func TestATK223Allocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	asks := newStranger(t)
+	for _, method := range []string{"basic", "post"} {
+		work := testing.AllocsPerRun(200, func() { asks.unknown(method) })
+		for name, secret := range asks.wrong {
+			if n := testing.AllocsPerRun(200, func() { asks.ask(method, method, secret) }); math.Abs(n-work) > 1 {
+				t.Errorf("%s, %s: %v allocations, %v for an unknown client", method, name, n, work)
+			}
+		}
+	}
+}
+
+// stranger guesses at the token endpoint.
+type stranger struct {
+	ask func(id, method, secret string) *httptest.ResponseRecorder
+	// wrong are secrets of the right length, by what is right of them.
+	wrong map[string]string
+}
+
+// unknown asks for a client that there is not, whose name is as long as that of
+// the client registered for the method.
+func (s *stranger) unknown(method string) *httptest.ResponseRecorder {
+	return s.ask(strings.Repeat("x", len(method)), method, s.wrong["all but its end"])
+}
+
+func newStranger(t *testing.T) *stranger {
+	t.Helper()
 	f := newFixture(t, nil)
 	endpoint := wire.Endpoint(func(w http.ResponseWriter, r *http.Request) error {
 		form, err := wire.Form(w, r)
@@ -40,26 +86,5 @@ func TestATK223UnknownClientIsAWrongSecret(t *testing.T) {
 		return rec
 	}
 	prefix := f.secret[:len(f.secret)-1] + "~"
-	for _, method := range []string{"basic", "post"} {
-		// Names of one length, so that nothing else differs.
-		unknown := strings.Repeat("x", len(method))
-		want := ask(unknown, method, prefix)
-		if want.Code != http.StatusUnauthorized {
-			t.Fatalf("%s: %d %s", method, want.Code, want.Body)
-		}
-		work := testing.AllocsPerRun(200, func() { ask(unknown, method, prefix) })
-		for name, secret := range map[string]string{"all but its end": prefix, "nothing of it": strings.Repeat("~", len(prefix))} {
-			got := ask(method, method, secret)
-			if got.Code != want.Code || got.Body.String() != want.Body.String() || !reflect.DeepEqual(got.Header(), want.Header()) {
-				t.Errorf("%s, %s: %d %v %s, unknown: %d %v %s", method, name, got.Code, got.Header(), got.Body, want.Code, want.Header(), want.Body)
-			}
-			if raceEnabled {
-				// The detector makes pools forget at random.
-				continue
-			}
-			if n := testing.AllocsPerRun(200, func() { ask(method, method, secret) }); math.Abs(n-work) > 1 {
-				t.Errorf("%s, %s: %v allocations, %v for an unknown client", method, name, n, work)
-			}
-		}
-	}
+	return &stranger{ask, map[string]string{"all but its end": prefix, "nothing of it": strings.Repeat("~", len(prefix))}}
 }

@@ -42,8 +42,8 @@ func (rp *RelyingParty) AccessToken(r *http.Request) (string, error) {
 	if !ok {
 		return "", errTokensUnreadable
 	}
-	if tokens.accessToken == "" || (!tokens.expires.IsZero() && !time.Now().Before(tokens.expires)) {
+	if tokens.AccessToken == "" || (!tokens.Expires.IsZero() && !time.Now().Before(tokens.Expires)) {
 		return "", oidckit.ErrUnauthenticated
 	}
-	return tokens.accessToken, nil
+	return tokens.AccessToken, nil
 }

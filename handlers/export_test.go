@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/client"
 )
 
 // PlantSession logs a person in without an issuer and returns the browser's
@@ -15,11 +15,11 @@ func PlantSession(t testing.TB, rp *RelyingParty, s *Sessions, subject string) *
 	t.Helper()
 	w := httptest.NewRecorder()
 	s.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		now := time.Now().Unix()
-		token := &idToken{issuer: rp.cfg.Issuer, subject: subject, audience: []string{rp.cfg.ClientID}, sid: "sid-1", authTime: now, hasAuthTime: true, acr: "silver", amr: []string{"pwd"}}
+		token := &client.IDToken{Issuer: rp.cfg.Issuer, Subject: subject, Audience: []string{rp.cfg.ClientID}, SessionID: "sid-1", ACR: "silver", AMR: []string{"pwd"}}
 		claims := oidckit.Claims(`{"sub":"` + subject + `","name":"Alice Adams","email":"alice@example.com","email_verified":true}`)
-		tokens := &tokenSet{idToken: "x", accessToken: "y"}
+		tokens := &client.Tokens{IDToken: "x", AccessToken: "y"}
 		id := rp.newIdentity(token, tokens, claims)
+		id.AuthTime = id.IssuedAt
 		if err := rp.startSession(r.Context(), &id, tokens); err != nil {
 			t.Error(err)
 		}

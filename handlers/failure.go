@@ -6,9 +6,8 @@ import (
 	"net/http"
 
 	"github.com/oidckit/oidckit"
-	"github.com/oidckit/oidckit/internal/discovery"
+	"github.com/oidckit/oidckit/internal/client"
 	"github.com/oidckit/oidckit/internal/httpx"
-	"github.com/oidckit/oidckit/internal/jwks"
 	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/wire"
 )
@@ -57,7 +56,10 @@ func asFailure(err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
-	if errors.Is(err, discovery.ErrUnavailable) || errors.Is(err, jwks.ErrUnavailable) {
+	if refusal, ok := errors.AsType[*client.Refusal](err); ok {
+		return refuse(refusal.Reason, refusal.Cause)
+	}
+	if errors.Is(err, client.ErrUnavailable) {
 		return upstream(err)
 	}
 	return storeDown(err)
@@ -136,7 +138,7 @@ func peerRefused(code string) *failure {
 	message, known := peerMessages[oidckit.ErrorCode(code)]
 	if !known {
 		f := refuse("issuer_refused", nil)
-		if loggable(code) {
+		if client.IsErrorCode(code) {
 			f.cause = oidckit.ErrorCode(code)
 		}
 		return f
@@ -146,18 +148,4 @@ func peerRefused(code string) *failure {
 		f.status = http.StatusForbidden
 	}
 	return f
-}
-
-// loggable reports whether a peer's error code looks like one.
-func loggable(code string) bool {
-	if len(code) > 64 {
-		return false
-	}
-	for i := range len(code) {
-		c := code[i]
-		if (c < 'a' || c > 'z') && c != '_' && c != '-' && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return code != ""
 }

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/client"
 )
 
 const (
@@ -20,19 +20,16 @@ const (
 var errIdentity = errors.New("handlers: a session's identity cannot be read")
 
 // newIdentity is who has logged in, before the app's own mapping.
-func (rp *RelyingParty) newIdentity(t *idToken, tokens *tokenSet, claims oidckit.Claims) oidckit.Identity {
+func (rp *RelyingParty) newIdentity(t *client.IDToken, tokens *client.Tokens, claims oidckit.Claims) oidckit.Identity {
 	now := time.Now().Truncate(time.Second)
 	id := oidckit.Identity{
-		Issuer: t.issuer, Subject: t.subject, Audience: t.audience, ClientID: rp.cfg.ClientID,
-		Scope: tokens.scope, SessionID: t.sid, IssuedAt: now, ExpiresAt: now.Add(rp.sessions.lifetime),
-		ACR: t.acr, AMR: t.amr, Claims: claims,
+		Issuer: t.Issuer, Subject: t.Subject, Audience: t.Audience, ClientID: rp.cfg.ClientID,
+		Scope: tokens.Scope, SessionID: t.SessionID, IssuedAt: now, ExpiresAt: now.Add(rp.sessions.lifetime),
+		AuthTime: t.AuthTime(), ACR: t.ACR, AMR: t.AMR, Claims: claims,
 	}
 	// RFC 6749 §5.1: absent means as it was asked for
 	if id.Scope == nil {
 		id.Scope = slices.Clone(rp.cfg.Scopes)
-	}
-	if t.hasAuthTime {
-		id.AuthTime = time.Unix(t.authTime, 0)
 	}
 	return id
 }
@@ -58,7 +55,7 @@ func (rp *RelyingParty) mapIdentity(ctx context.Context, id oidckit.Identity) (*
 	}
 	mapped.Issuer, mapped.Subject, mapped.ClientID, mapped.SessionID = id.Issuer, id.Subject, id.ClientID, id.SessionID
 	mapped.IssuedAt, mapped.ExpiresAt, mapped.TokenID = id.IssuedAt, id.ExpiresAt, ""
-	if len(mapped.Claims) > maxClaims {
+	if len(mapped.Claims) > client.MaxClaims {
 		return nil, refuse("claims_too_large", errors.New("handlers: MapIdentity returned more claims than are kept"))
 	}
 	return &mapped, nil
@@ -124,22 +121,22 @@ func decodeIdentity(b []byte) (*oidckit.Identity, error) {
 	return id, nil
 }
 
-func (t *tokenSet) encode() []byte {
+func encodeTokens(t *client.Tokens) []byte {
 	w := record{tokensVersion}
-	w.text(t.idToken)
-	w.text(t.accessToken)
-	w.text(t.refreshToken)
-	w.texts(t.scope)
-	w.int(unix(t.expires))
+	w.text(t.IDToken)
+	w.text(t.AccessToken)
+	w.text(t.RefreshToken)
+	w.texts(t.Scope)
+	w.int(unix(t.Expires))
 	return w
 }
 
-func decodeTokens(b []byte) (*tokenSet, bool) {
+func decodeTokens(b []byte) (*client.Tokens, bool) {
 	r := recordReader{s: string(b)}
 	if r.byte() != tokensVersion {
 		return nil, false
 	}
-	t := &tokenSet{idToken: r.text(), accessToken: r.text(), refreshToken: r.text(), scope: r.texts(), expires: fromUnix(r.int())}
+	t := &client.Tokens{IDToken: r.text(), AccessToken: r.text(), RefreshToken: r.text(), Scope: r.texts(), Expires: fromUnix(r.int())}
 	return t, r.done()
 }
 
@@ -156,10 +153,4 @@ func fromUnix(n int64) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(n-1, 0)
-}
-
-func appendName(out, name []byte) []byte {
-	// The name is valid UTF-8, so that this cannot fail.
-	quoted, _ := json.Marshal(string(name))
-	return append(out, quoted...)
 }

@@ -3,11 +3,10 @@ package handlers
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/client"
 	"github.com/oidckit/oidckit/internal/safeurl"
 )
 
@@ -24,62 +23,20 @@ const (
 // sealed are read; nothing is passed on (OWASP ASVS 5.0 10.2.3).
 func (rp *RelyingParty) serveLogin(w http.ResponseWriter, r *http.Request) error {
 	req := rp.readLoginRequest(r.URL.RawQuery)
-	m, err := rp.issuer(r.Context())
-	if err != nil {
-		f := upstream(err)
-		f.returnTo = req.ReturnTo
-		return f
-	}
 	tx := newTransaction(req)
-	target, err := rp.authorizationURL(m, tx, req)
+	target, err := rp.client.AuthorizationURL(r.Context(), client.AuthorizationRequest{
+		State: tx.state, Nonce: tx.nonceText(), CodeVerifier: tx.codeVerifier(), Login: req,
+	})
 	if err != nil {
-		return upstream(err)
+		f := *asFailure(err)
+		f.returnTo = req.ReturnTo
+		return &f
 	}
 	cookie := rp.sealLogin(tx)
 	rp.makeRoom(w, r, cookie)
 	http.SetCookie(w, cookie)
 	redirect(w, http.StatusFound, target)
 	return nil
-}
-
-// authorizationURL implements OpenID Connect Core 1.0 §3.1.2.1 and
-// RFC 7636 §4.3.
-func (rp *RelyingParty) authorizationURL(m *oidckit.ProviderMetadata, tx *transaction, req oidckit.LoginRequest) (string, error) {
-	u, err := safeurl.Endpoint(m.AuthorizationEndpoint)
-	if err != nil {
-		return "", err
-	}
-	// RFC 6749 §3.1: the endpoint's own query is kept
-	q := u.Query()
-	for name, value := range map[string]string{
-		"response_type":         "code",
-		"client_id":             rp.cfg.ClientID,
-		"redirect_uri":          rp.url("/callback"),
-		"scope":                 rp.cfg.Scopes.String(),
-		"state":                 tx.state,
-		"nonce":                 tx.nonceText(),
-		"code_challenge":        tx.codeChallenge(),
-		"code_challenge_method": "S256",
-		"resource":              rp.cfg.Resource,
-		"prompt":                strings.Join(req.Prompt, " "),
-		"acr_values":            strings.Join(req.ACRValues, " "),
-		"ui_locales":            strings.Join(req.UILocales, " "),
-		"login_hint":            req.LoginHint,
-		"max_age":               seconds(req.MaxAge),
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	u.RawQuery = q.Encode()
-	return u.String(), nil
-}
-
-func seconds(d *time.Duration) string {
-	if d == nil {
-		return ""
-	}
-	return strconv.FormatInt(int64(*d/time.Second), 10)
 }
 
 // LoginURL returns the address that starts a login and leads back to

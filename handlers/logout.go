@@ -71,8 +71,8 @@ func (rp *RelyingParty) endBrowserSession(ctx context.Context) (hint string, err
 	}
 	rp.event(ctx, oidckit.Event{Name: oidckit.EventLogout, Subject: s.Subject, SessionID: s.SessionID})
 	if plain, err := rp.tokens.Open(s.SealedTokens, rp.tokensPlace(key)); err == nil {
-		if t, ok := decodeTokens(plain); ok && len(t.idToken) <= maxHint {
-			hint = t.idToken
+		if t, ok := decodeTokens(plain); ok && len(t.IDToken) <= maxHint {
+			hint = t.IDToken
 		}
 	}
 	return hint, nil
@@ -95,7 +95,7 @@ func (rp *RelyingParty) forgetHandle(ctx context.Context) error {
 func (rp *RelyingParty) leave(ctx context.Context, w http.ResponseWriter, hint string) {
 	ctx, cancel := context.WithTimeout(ctx, logoutPatience)
 	defer cancel()
-	m, err := rp.metadata.Metadata(ctx)
+	m, err := rp.client.Published(ctx)
 	if err != nil {
 		rp.cfg.Logger.Warn().Err(err).Msg("signed out here only: the issuer's metadata is not available")
 		rp.show(w, http.StatusOK, page.SignedOut{ReturnURL: rp.home, Message: "You are signed out of this app. " +

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,9 +10,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
-	"github.com/oidckit/oidckit/internal/discovery"
-	"github.com/oidckit/oidckit/internal/httpx"
-	"github.com/oidckit/oidckit/internal/jwks"
+	"github.com/oidckit/oidckit/internal/client"
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/internal/wire"
 )
@@ -38,9 +35,7 @@ type RelyingParty struct {
 	id        string
 	handleKey string
 
-	metadata *discovery.Client
-	keys     *jwks.Cache
-	http     *http.Client
+	client   *client.Client
 	logins   *secret.Box
 	requests *secret.Box
 	tokens   *secret.Box
@@ -63,7 +58,6 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	rp := &RelyingParty{
 		cfg: cfg, site: s, sessions: cfg.Sessions, home: cfg.PostLogoutReturnTo,
 		id:       nameHash(22, cfg.Issuer, cfg.ClientID, cfg.BaseURL, cfg.Prefix),
-		http:     httpx.Bounded(cfg.HTTPClient),
 		logins:   secret.NewBox(cfg.Secrets, "rp login"),
 		requests: secret.NewBox(cfg.Secrets, "rp login request"),
 		tokens:   secret.NewBox(cfg.Secrets, "rp tokens"),
@@ -78,8 +72,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	if err := rp.origins.AddTrustedOrigin(s.base.Scheme + "://" + s.base.Host); err != nil {
 		return nil, fmt.Errorf("Config.BaseURL %w", err)
 	}
-	rp.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, HTTPClient: cfg.HTTPClient, Logger: cfg.Logger})
-	if rp.keys, err = jwks.New(jwks.Config{Fetch: rp.fetchKeys, Failed: rp.metadata.Expire, Scope: keyScope(cfg.Issuer), Logger: cfg.Logger}); err != nil {
+	if rp.client, err = client.New(rp.clientConfig()); err != nil {
 		return nil, err
 	}
 	memory, err := rpstore.NewBoundedMemory(rpstore.MemoryConfig{MaxRecords: maxRedeeming})
@@ -123,7 +116,7 @@ func (rp *RelyingParty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Check fetches the issuer's metadata, for an app that wants to fail early. An
 // error matches oidckit.TemporarilyUnavailable: a later call may succeed.
 func (rp *RelyingParty) Check(ctx context.Context) error {
-	if _, err := rp.issuer(ctx); err != nil {
+	if _, err := rp.client.Metadata(ctx); err != nil {
 		return fmt.Errorf("handlers: %w: %w", oidckit.TemporarilyUnavailable, err)
 	}
 	return nil
@@ -131,7 +124,7 @@ func (rp *RelyingParty) Check(ctx context.Context) error {
 
 // Close ends background work. It may be called more than once.
 func (rp *RelyingParty) Close() error {
-	return errors.Join(rp.metadata.Close(), rp.keys.Close())
+	return rp.client.Close()
 }
 
 // url returns an address of ours, made of the configured base URL.
@@ -139,16 +132,13 @@ func (rp *RelyingParty) url(path string) string {
 	return rp.site.base.Scheme + "://" + rp.site.base.Host + rp.site.base.Path + strings.TrimSuffix(rp.cfg.Prefix, "/") + path
 }
 
-// issuer returns the metadata, with the endpoints that a login needs.
-func (rp *RelyingParty) issuer(ctx context.Context) (*oidckit.ProviderMetadata, error) {
-	m, err := rp.metadata.Metadata(ctx)
-	if err != nil {
-		return nil, err
+func (rp *RelyingParty) clientConfig() client.Config {
+	return client.Config{
+		Issuer: rp.cfg.Issuer, ClientID: rp.cfg.ClientID, ClientSecret: rp.cfg.ClientSecret,
+		TokenEndpointAuthMethod: rp.cfg.TokenEndpointAuthMethod, RedirectURI: rp.url("/callback"),
+		Scope: rp.cfg.Scopes, Resource: rp.cfg.Resource, IDTokenSignedResponseAlg: rp.cfg.IDTokenSignedResponseAlg,
+		HTTPClient: rp.cfg.HTTPClient, Logger: rp.cfg.Logger,
 	}
-	if m.AuthorizationEndpoint == "" || m.TokenEndpoint == "" || m.JWKSURI == "" {
-		return nil, fmt.Errorf("%w: it lacks an endpoint that a login needs", discovery.ErrUnavailable)
-	}
-	return m, nil
 }
 
 // route gives a handler what all routes share: methods, headers, a time limit,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
+	"github.com/oidckit/oidckit/internal/client"
 	"github.com/oidckit/oidckit/internal/secret"
 )
 
@@ -27,13 +28,13 @@ var errForeignSession = errors.New("handlers: the session store returned another
 
 // startSession makes the session and gives the browser a new id for it. A
 // session that this browser had here before ends.
-func (rp *RelyingParty) startSession(ctx context.Context, id *oidckit.Identity, tokens *tokenSet) error {
+func (rp *RelyingParty) startSession(ctx context.Context, id *oidckit.Identity, tokens *client.Tokens) error {
 	handle := secret.Token()
 	key := oidckit.HashToken(handle)
 	store := rp.sessions.store.Sessions
 	err := store.CreateSession(ctx, &rpstore.Session{
 		Handle: key, Issuer: id.Issuer, ClientID: id.ClientID, Subject: id.Subject, SessionID: id.SessionID,
-		Identity: encodeIdentity(id), SealedTokens: rp.tokens.Seal(tokens.encode(), rp.tokensPlace(key)),
+		Identity: encodeIdentity(id), SealedTokens: rp.tokens.Seal(encodeTokens(tokens), rp.tokensPlace(key)),
 		CreatedAt: id.IssuedAt, SeenAt: id.IssuedAt, ExpiresAt: id.ExpiresAt,
 	})
 	if err != nil {

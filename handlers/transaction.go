@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/client"
 	"github.com/oidckit/oidckit/internal/secret"
 )
 
@@ -62,10 +62,9 @@ func (tx *transaction) nonceText() string { return base64url.EncodeToString(tx.n
 // codeVerifier has 43 characters (RFC 7636 §4.1).
 func (tx *transaction) codeVerifier() string { return base64url.EncodeToString(tx.verifier[:]) }
 
-// codeChallenge implements S256 (RFC 7636 §4.2).
-func (tx *transaction) codeChallenge() string {
-	sum := sha256.Sum256([]byte(tx.codeVerifier()))
-	return base64url.EncodeToString(sum[:])
+// expected is what the ID token has to answer.
+func (tx *transaction) expected() client.Expected {
+	return client.Expected{Nonce: tx.nonceText(), Started: tx.created, MaxAge: tx.maxAge, ACRValues: tx.acr}
 }
 
 func (tx *transaction) encode() []byte {
@@ -152,7 +151,7 @@ func (rp *RelyingParty) openLogin(r *http.Request, state string) (*transaction, 
 // expired reports whether the login took too long, or began in the future.
 func (tx *transaction) expired(now time.Time) bool {
 	age := now.Sub(tx.created)
-	return age > loginLifetime || age < -leeway
+	return age > loginLifetime || age < -client.Leeway
 }
 
 // decodeText refuses the line breaks that the decoder skips.

@@ -1,4 +1,4 @@
-package handlers
+package client
 
 import (
 	"testing"
@@ -24,7 +24,7 @@ func TestJoinClaims(t *testing.T) {
 		if row.userinfo != "" {
 			userinfo = []byte(row.userinfo)
 		}
-		got, err := joinClaims(&idToken{subject: "alice", raw: []byte(row.idToken)}, userinfo)
+		got, err := joinClaims(&IDToken{Subject: "alice", Claims: []byte(row.idToken)}, userinfo)
 		if err != nil || string(got) != row.want {
 			t.Errorf("%s: %s %v, want %s", row.name, got, err, row.want)
 		}

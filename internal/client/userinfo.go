@@ -1,7 +1,8 @@
-package handlers
+package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,8 +15,8 @@ import (
 
 const (
 	maxUserinfo = 512 << 10
-	// maxClaims bounds what a session keeps about a person, in bytes.
-	maxClaims = 128 << 10
+	// MaxClaims bounds what is kept about a person, in bytes.
+	MaxClaims = 128 << 10
 )
 
 // protocolClaims are about the token, not the person: from userinfo, which is
@@ -25,35 +26,39 @@ var protocolClaims = []string{
 	"at_hash", "c_hash", "s_hash", "sid", "events", "cnf", "act", "client_id", "scope", "active",
 }
 
-// withUserinfo returns the ID token's claims and, where the issuer has the
+// Claims returns the ID token's claims and, where the issuer has the
 // endpoint, those of userinfo that the ID token has not
 // (OpenID Connect Core 1.0 §5.3).
-func (rp *RelyingParty) withUserinfo(ctx context.Context, m *oidckit.ProviderMetadata, tokens *tokenSet, id *idToken) (oidckit.Claims, error) {
+func (c *Client) Claims(ctx context.Context, tokens *Tokens, id *IDToken) (oidckit.Claims, error) {
+	m, err := c.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if m.UserinfoEndpoint == "" {
 		return joinClaims(id, nil)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.UserinfoEndpoint, nil)
 	if err != nil {
-		return nil, upstream(err)
+		return nil, unavailable(err)
 	}
 	// OpenID Connect Core 1.0 §5.3.1
-	req.Header.Set("Authorization", "Bearer "+tokens.accessToken)
+	req.Header.Set("Authorization", "Bearer "+tokens.AccessToken)
 	req.Header.Set("Accept", "application/json")
-	resp, err := httpx.Do(rp.http, req, maxUserinfo)
+	resp, err := httpx.Do(c.http, req, maxUserinfo)
 	if err != nil {
-		return nil, upstream(err)
+		return nil, unavailable(err)
 	}
 	if resp.Status != http.StatusOK {
-		return nil, upstream(fmt.Errorf("handlers: userinfo was answered with status %d", resp.Status))
+		return nil, unavailable(fmt.Errorf("userinfo was answered with status %d", resp.Status))
 	}
 	if !resp.IsJSON() {
-		return nil, refuse("userinfo", errors.New("handlers: userinfo is not JSON"))
+		return nil, refuse("userinfo", errors.New("userinfo is not JSON"))
 	}
 	return joinClaims(id, resp.Body)
 }
 
 // joinClaims lets the ID token win. A nil userinfo adds nothing.
-func joinClaims(id *idToken, userinfo []byte) (oidckit.Claims, error) {
+func joinClaims(id *IDToken, userinfo []byte) (oidckit.Claims, error) {
 	var names []string
 	out := []byte{'{'}
 	add := func(name []byte, v strictjson.Value) {
@@ -64,7 +69,7 @@ func joinClaims(id *idToken, userinfo []byte) (oidckit.Claims, error) {
 		out = appendName(out, name)
 		out = append(append(out, ':'), v...)
 	}
-	err := strictjson.Object(id.raw, func(name []byte, v strictjson.Value) error {
+	err := strictjson.Object(id.Claims, func(name []byte, v strictjson.Value) error {
 		names = append(names, string(name))
 		add(name, v)
 		return nil
@@ -85,15 +90,21 @@ func joinClaims(id *idToken, userinfo []byte) (oidckit.Claims, error) {
 			return nil
 		})
 		// OpenID Connect Core 1.0 §5.3.2: sub MUST be verified to match exactly
-		if err == nil && subject != id.subject {
-			err = errors.New("handlers: userinfo is about another subject")
+		if err == nil && subject != id.Subject {
+			err = errors.New("userinfo is about another subject")
 		}
 		if err != nil {
 			return nil, refuse("userinfo", err)
 		}
 	}
-	if len(out) > maxClaims {
-		return nil, refuse("claims_too_large", fmt.Errorf("handlers: the claims have %d bytes, %d are kept", len(out), maxClaims))
+	if len(out) > MaxClaims {
+		return nil, refuse("claims_too_large", fmt.Errorf("the claims have %d bytes, %d are kept", len(out), MaxClaims))
 	}
 	return append(out, '}'), nil
+}
+
+func appendName(out, name []byte) []byte {
+	// The name is valid UTF-8, so that this cannot fail.
+	quoted, _ := json.Marshal(string(name))
+	return append(out, quoted...)
 }

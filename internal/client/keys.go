@@ -1,4 +1,4 @@
-package handlers
+package client
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 // maxKeySet bounds a JWKS, in bytes.
 const maxKeySet = 512 << 10
 
-func (rp *RelyingParty) fetchKeys(ctx context.Context) ([]byte, error) {
-	m, err := rp.issuer(ctx)
+func (c *Client) fetchKeys(ctx context.Context) ([]byte, error) {
+	m, err := c.Metadata(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -25,21 +25,21 @@ func (rp *RelyingParty) fetchKeys(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := httpx.Do(rp.http, req, maxKeySet)
+	resp, err := httpx.Do(c.http, req, maxKeySet)
 	if err != nil {
 		return nil, err
 	}
 	if resp.Status != http.StatusOK {
-		return nil, fmt.Errorf("handlers: the key set was answered with status %d", resp.Status)
+		return nil, fmt.Errorf("the key set was answered with status %d", resp.Status)
 	}
 	return resp.Body, nil
 }
 
 // checkSignature verifies an ID token with the issuer's keys.
-func (rp *RelyingParty) checkSignature(ctx context.Context, jws *jose.JWS) error {
-	alg := rp.cfg.IDTokenSignedResponseAlg
-	ref := jwks.Ref{KeyID: jws.Header.KeyID, Algorithm: alg, Issuer: rp.cfg.Issuer}
-	key, err := rp.keys.Find(ctx, ref)
+func (c *Client) checkSignature(ctx context.Context, jws *jose.JWS) error {
+	alg := c.cfg.IDTokenSignedResponseAlg
+	ref := jwks.Ref{KeyID: jws.Header.KeyID, Algorithm: alg, Issuer: c.cfg.Issuer}
+	key, err := c.keys.Find(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (rp *RelyingParty) checkSignature(ctx context.Context, jws *jose.JWS) error
 	}
 	// OpenID Connect Core 1.0 §10.1: without a kid the token cannot say that its
 	// issuer has another key now
-	if key, err = rp.keys.Renew(ctx, ref, key); errors.Is(err, jwks.ErrUnknownKey) {
+	if key, err = c.keys.Renew(ctx, ref, key); errors.Is(err, jwks.ErrUnknownKey) {
 		return bad
 	} else if err != nil {
 		return err

@@ -1,0 +1,77 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/safeurl"
+)
+
+// AuthorizationRequest is what one login asks for, beside what the client
+// always asks for.
+type AuthorizationRequest struct {
+	State        string
+	Nonce        string
+	CodeVerifier string
+	// Login is what was asked of this login.
+	Login oidckit.LoginRequest
+}
+
+// AuthorizationURL returns where the person is sent (OpenID Connect Core 1.0
+// §3.1.2.1, RFC 7636 §4.3).
+func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest) (string, error) {
+	m, err := c.Metadata(ctx)
+	if err != nil {
+		return "", err
+	}
+	u, err := safeurl.Endpoint(m.AuthorizationEndpoint)
+	if err != nil {
+		return "", unavailable(err)
+	}
+	// RFC 6749 §3.1: the endpoint's own query is kept
+	q := u.Query()
+	for name, value := range c.parameters(req) {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+func (c *Client) parameters(req AuthorizationRequest) map[string]string {
+	return map[string]string{
+		"response_type":         "code",
+		"client_id":             c.cfg.ClientID,
+		"redirect_uri":          c.cfg.RedirectURI,
+		"scope":                 c.cfg.Scope.String(),
+		"state":                 req.State,
+		"nonce":                 req.Nonce,
+		"code_challenge":        codeChallenge(req.CodeVerifier),
+		"code_challenge_method": "S256",
+		"resource":              c.cfg.Resource,
+		"prompt":                strings.Join(req.Login.Prompt, " "),
+		"acr_values":            strings.Join(req.Login.ACRValues, " "),
+		"ui_locales":            strings.Join(req.Login.UILocales, " "),
+		"login_hint":            req.Login.LoginHint,
+		"max_age":               seconds(req.Login.MaxAge),
+	}
+}
+
+// codeChallenge implements S256 (RFC 7636 §4.2).
+func codeChallenge(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func seconds(d *time.Duration) string {
+	if d == nil {
+		return ""
+	}
+	return strconv.FormatInt(int64(*d/time.Second), 10)
+}

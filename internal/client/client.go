@@ -1,0 +1,60 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/discovery"
+	"github.com/oidckit/oidckit/internal/httpx"
+	"github.com/oidckit/oidckit/internal/jwks"
+)
+
+// Leeway is what clocks may differ by.
+const Leeway = time.Minute
+
+// Client is one client at one authorization server. It is safe for concurrent
+// use.
+type Client struct {
+	cfg      Config
+	metadata *discovery.Client
+	keys     *jwks.Cache
+	http     *http.Client
+}
+
+// New returns a client that has asked nothing yet.
+func New(cfg Config) (*Client, error) {
+	c := &Client{cfg: cfg, http: httpx.Bounded(cfg.HTTPClient)}
+	c.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, HTTPClient: cfg.HTTPClient, Logger: cfg.Logger})
+	var err error
+	c.keys, err = jwks.New(jwks.Config{Fetch: c.fetchKeys, Failed: c.metadata.Expire, Scope: keyScope(cfg.Issuer), Logger: cfg.Logger})
+	return c, err
+}
+
+// Close ends background work. It may be called more than once.
+func (c *Client) Close() error { return errors.Join(c.metadata.Close(), c.keys.Close()) }
+
+// Published returns the server's metadata as it is published. It is shared and
+// must not be modified.
+func (c *Client) Published(ctx context.Context) (*oidckit.ProviderMetadata, error) {
+	m, err := c.metadata.Metadata(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return m, nil
+}
+
+// Metadata is Published for a server with the endpoints that a login needs.
+func (c *Client) Metadata(ctx context.Context) (*oidckit.ProviderMetadata, error) {
+	m, err := c.Published(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if m.AuthorizationEndpoint == "" || m.TokenEndpoint == "" || m.JWKSURI == "" {
+		return nil, fmt.Errorf("%w: it lacks an endpoint that a login needs", ErrUnavailable)
+	}
+	return m, nil
+}

@@ -1,0 +1,21 @@
+// Package client is the client's side of the protocol: what a relying party
+// says to an authorization server, and what it believes of the answers. The
+// relying party and the broker are built on it.
+//
+//	c, err := client.New(client.Config{Issuer: issuer, ClientID: id, RedirectURI: callback})
+//	address, err := c.AuthorizationURL(ctx, client.AuthorizationRequest{State: state, Nonce: nonce, CodeVerifier: verifier})
+//	resp, err := client.ParseResponse(r.URL.RawQuery)
+//	err = c.CheckIssuer(ctx, resp)
+//	tokens, err := c.Exchange(ctx, resp.Code, verifier)
+//	id, err := c.CheckIDToken(ctx, tokens, client.Expected{Nonce: nonce, Started: started})
+//	claims, err := c.Claims(ctx, tokens, id)
+//
+// An answer that must not be believed is a *Refusal; one that could not be had
+// is ErrUnavailable. No error holds a token, a code or a secret.
+//
+// The package keeps nothing of a login: no cookie, no session, no state. It
+// writes no response. Its metadata and its keys are cached, and it starts
+// goroutines for them that Close ends.
+//
+// Specs: OpenID Connect Core 1.0, RFC 6749, RFC 7636, RFC 8707, RFC 9207.
+package client

@@ -71,6 +71,22 @@ func New(t *testing.T) *Browser {
 	return b
 }
 
+// Tab opens a further page of the same browser, with the same cookies, that is
+// closed with the test.
+func (b *Browser) Tab() *Browser {
+	b.t.Helper()
+	ctx, stop := chromedp.NewContext(b.ctx)
+	tab := &Browser{t: b.t, ctx: ctx}
+	b.t.Cleanup(func() {
+		stop()
+		tab.checkMessages()
+	})
+	if err := chromedp.Listen(ctx, tab.listen); err != nil {
+		b.t.Fatalf("open a tab: %v", err)
+	}
+	return tab
+}
+
 func (b *Browser) listen(ev any) {
 	if e, ok := ev.(*cdplog.EventEntryAdded); ok && e.Entry.Source == "security" {
 		b.mu.Lock()

@@ -41,14 +41,18 @@ type Store struct {
 	log zerolog.Logger
 }
 
-//go:embed schema_1.sql
-var schema1 string
+var (
+	//go:embed schema_1.sql
+	schema1 string
+	//go:embed schema_2.sql
+	schema2 string
+)
 
 // schema returns the tables and how they came to be.
 func schema() sqldb.Schema {
 	return sqldb.Schema{
 		Component: "rp",
-		Steps:     []string{schema1},
+		Steps:     []string{schema1, schema2},
 		Oldest:    1,
 		Ending:    []string{tableSession, tableBrowserSession, tableReplay},
 	}
@@ -58,6 +62,7 @@ const (
 	tableSession        = "oidckit_rp_session"
 	tableBrowserSession = "oidckit_rp_browser_session"
 	tableReplay         = "oidckit_rp_replay"
+	tableAccountLink    = "oidckit_rp_account_link"
 )
 
 // New returns a store. It makes no call to the database.
@@ -84,6 +89,7 @@ func (s *Store) Open(tenant string) rpstore.Set {
 		Sessions:        sessions{r},
 		BrowserSessions: browserSessions{r},
 		Replay:          sqldb.NewReplay(s.db, tableReplay, tenant),
+		AccountLinks:    accountLinks{r},
 	}
 }
 

@@ -56,6 +56,7 @@ func (m *Memory) Open(tenant string) Set {
 			Sessions:        newMemorySessions(m.maxRecords),
 			BrowserSessions: newMemoryBrowserSessions(m.maxRecords),
 			Replay:          memtable.NewReplay(m.maxRecords),
+			AccountLinks:    newMemoryAccountLinks(m.maxRecords),
 		}
 		m.sets[tenant] = set
 	}

@@ -11,9 +11,11 @@ type Set struct {
 	Sessions        Sessions
 	BrowserSessions BrowserSessions
 	Replay          oidckit.ReplayStore
+	// AccountLinks is for the broker alone.
+	AccountLinks AccountLinks
 }
 
-// Validate names every store that is missing.
+// Validate names every store that is missing of those a relying party needs.
 func (s Set) Validate() error {
 	var errs []error
 	if s.Sessions == nil {

@@ -29,6 +29,8 @@ func TestBrokenStoresFail(t *testing.T) {
 			func(s *rpstore.Set) { s.BrowserSessions = unexpiring{s.BrowserSessions} }},
 		{"one value is shared by all callers", "values are copied in and out", browserSessionChecks(),
 			func(s *rpstore.Set) { s.BrowserSessions = shared{} }},
+		{"the last link wins", "a person has one link", accountLinkChecks(),
+			func(s *rpstore.Set) { s.AccountLinks = relinking{s.AccountLinks} }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			found := false
@@ -115,4 +117,11 @@ func (s shared) PutBrowserSession(_ context.Context, token string, value []byte,
 func (s shared) DeleteBrowserSession(_ context.Context, token string) error {
 	delete(s, token)
 	return nil
+}
+
+type relinking struct{ rpstore.AccountLinks }
+
+func (s relinking) CreateAccountLink(ctx context.Context, l *rpstore.AccountLink) error {
+	_ = s.DeleteAccountLink(ctx, l.Issuer, l.Subject)
+	return s.AccountLinks.CreateAccountLink(ctx, l)
 }

@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T, tenant string) rpstore.Set) {
 	t.Run("Sessions", func(t *testing.T) { RunSessions(t, open) })
 	t.Run("BrowserSessions", func(t *testing.T) { RunBrowserSessions(t, open) })
 	t.Run("Replay", func(t *testing.T) { RunReplay(t, open) })
+	t.Run("AccountLinks", func(t *testing.T) { RunAccountLinks(t, open) })
 	t.Run("Tenants", func(t *testing.T) { RunTenants(t, open) })
 }
 
@@ -32,6 +33,9 @@ func RunSessions(t *testing.T, open Open) { storetest.Run(t, sessionChecks(), op
 
 // RunBrowserSessions shows the contract of BrowserSessions.
 func RunBrowserSessions(t *testing.T, open Open) { storetest.Run(t, browserSessionChecks(), open) }
+
+// RunAccountLinks shows the contract of AccountLinks.
+func RunAccountLinks(t *testing.T, open Open) { storetest.Run(t, accountLinkChecks(), open) }
 
 // RunReplay shows the contract of oidckit.ReplayStore.
 func RunReplay(t *testing.T, open Open) {

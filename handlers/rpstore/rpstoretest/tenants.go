@@ -2,6 +2,7 @@ package rpstoretest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
@@ -17,6 +18,7 @@ func tenantChecks() []storetest.Check[pair] {
 		{Name: "sessions", Run: tenantsSessions},
 		{Name: "browser sessions", Run: tenantsBrowserSessions},
 		{Name: "replays", Run: tenantsReplays},
+		{Name: "account links", Run: tenantsAccountLinks},
 	}
 }
 
@@ -56,4 +58,24 @@ func tenantsReplays(ctx context.Context, p pair) error {
 		storetest.Want("UseOnce of a key another app has used", p.b.Replay.UseOnce(ctx, "key", soon()), nil),
 		storetest.Want("second UseOnce", p.b.Replay.UseOnce(ctx, "key", soon()), oidckit.ErrConsumed),
 	)
+}
+
+func tenantsAccountLinks(ctx context.Context, p pair) error {
+	l, other := newLink(), newLink()
+	other.Issuer, other.Subject, other.Account = l.Issuer, l.Subject, l.Account
+	err := storetest.First(
+		p.a.AccountLinks.CreateAccountLink(ctx, l),
+		linkIs(ctx, p.b, l, false),
+		storetest.Want("DeleteAccountLink of another app's link", p.b.AccountLinks.DeleteAccountLink(ctx, l.Issuer, l.Subject), oidckit.ErrNotFound),
+		p.b.AccountLinks.CreateAccountLink(ctx, other),
+		linkIs(ctx, p.a, l, true),
+	)
+	if err != nil {
+		return err
+	}
+	links, err := p.a.AccountLinks.ListAccountLinks(ctx, l.Account)
+	if err == nil && len(links) != 1 {
+		err = errors.New("an account has another app's links")
+	}
+	return err
 }

@@ -25,6 +25,14 @@ var English = mustLanguage("en", map[string]string{
 	"choose.continue": "Continue as {user}",
 	"choose.other":    "Use another account",
 
+	"chooser.title":     "Sign in",
+	"chooser.email":     "E-mail address",
+	"chooser.submit":    "Continue",
+	"chooser.or":        "Or choose where you have an account:",
+	"chooser.with":      "Continue with {provider}",
+	"chooser.last_used": "used last time",
+	"chooser.none":      "There is nowhere to sign in at the moment.",
+
 	"consent.title":        "Allow access?",
 	"consent.ask":          "Allow {app}?",
 	"consent.ask_unnamed":  "Allow this app?",

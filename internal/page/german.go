@@ -22,6 +22,14 @@ var German = mustLanguage("de", map[string]string{
 	"choose.continue": "Weiter als {user}",
 	"choose.other":    "Anderes Konto verwenden",
 
+	"chooser.title":     "Anmelden",
+	"chooser.email":     "E-Mail-Adresse",
+	"chooser.submit":    "Weiter",
+	"chooser.or":        "Oder wählen Sie, wo Sie ein Konto haben:",
+	"chooser.with":      "Weiter mit {provider}",
+	"chooser.last_used": "zuletzt verwendet",
+	"chooser.none":      "Im Moment kann man sich nirgends anmelden.",
+
 	"consent.title":        "Zugriff erlauben?",
 	"consent.ask":          "{app} den Zugriff erlauben?",
 	"consent.ask_unnamed":  "Dieser App den Zugriff erlauben?",

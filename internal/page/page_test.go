@@ -23,6 +23,8 @@ func every() map[string]Page {
 	return map[string]Page{
 		"login":  Login{Client: webapp, Action: "/login", Hidden: hidden, Username: "alice", Error: "That user name and password do not match."},
 		"choose": Choose{Client: webapp, UserName: "alice", Action: "/login", Hidden: hidden},
+		"chooser": Chooser{Client: webapp, Action: "/choose", Hidden: hidden, AskEmail: true, Email: "alice@example.com", Error: "No such address.",
+			Providers: []ProviderChoice{{ID: "1", Name: "Staff"}, {ID: "2", Name: "Partners & friends", LastUsed: true}}},
 		"consent": Consent{Client: webapp, UserName: "alice", Action: "/consent", Hidden: hidden, ReturnHost: "app.example",
 			Scopes: []ScopeLine{{"openid", "Know who you are"}, {"orders:read", ""}}, Claims: []string{"shoe_size"}},
 		"account": Account{UserName: "alice", Action: "/account", Notice: "Done.",
@@ -58,7 +60,7 @@ func text(t *testing.T, p Page) string {
 
 // ATK-336: the header matrix of the pages.
 func TestHeaders(t *testing.T) {
-	forms := map[string]bool{"login": true, "choose": true, "consent": true, "account": true, "logout": true}
+	forms := map[string]bool{"login": true, "choose": true, "chooser": true, "consent": true, "account": true, "logout": true}
 	for name, p := range every() {
 		h := render(t, http.StatusBadRequest, p).Header
 		want := map[string]string{
@@ -88,7 +90,7 @@ func TestHeaders(t *testing.T) {
 		}
 		// OpenID Connect Dynamic Client Registration 1.0 §2: the logo is shown, and
 		// nothing else is loaded.
-		logo := name == "login" || name == "choose" || name == "consent"
+		logo := name == "login" || name == "choose" || name == "chooser" || name == "consent"
 		if strings.Contains(csp, "; img-src https://app.example/logo.png") != logo || strings.Contains(csp, "img-src") != logo {
 			t.Errorf("%s: images in %q", name, csp)
 		}

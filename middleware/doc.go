@@ -26,9 +26,11 @@
 // and RequireClaims, RequireRole and RequireAnyRole (RoleClaim), RequireACR and
 // RequireAuthAge (StepUp): what an identity lacks, they leave to the guard
 // before to ask for. RequireSessionOrBearer guards a route for people and
-// programs. Bearer is the long form of RequireBearer: optional authentication,
-// other places to send a token, tokens that are bound to a key (DPoP, MTLS), and
-// metadata by which a client finds out where to get a token (ResourceMetadata).
+// programs. Session is the long form of RequireAuth: optional authentication, and
+// a list of public routes for a guard around a whole router. Bearer is the long
+// form of RequireBearer: optional authentication, other places to send a token,
+// tokens that are bound to a key (DPoP, MTLS), and metadata by which a client
+// finds out where to get a token (ResourceMetadata).
 //
 // Every guard is a func(http.Handler) http.Handler, for any router; none wraps
 // the ResponseWriter, so that streams, upgrades and http.ResponseController
@@ -43,6 +45,6 @@
 // The package keeps no sessions and logs nobody in (see package handlers), and
 // issues nothing (see package provider).
 //
-// Specs: RFC 6750, RFC 7519, RFC 7662, RFC 7800, RFC 8705, RFC 8725, RFC 9068,
+// Specs: W3C Fetch Metadata, RFC 6750, RFC 7519, RFC 7662, RFC 7800, RFC 8705, RFC 8725, RFC 9068,
 // RFC 9440, RFC 9449, RFC 9470, RFC 9651, RFC 9701, RFC 9728.
 package middleware

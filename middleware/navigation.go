@@ -2,45 +2,79 @@ package middleware
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
+
+	"github.com/oidckit/oidckit/internal/safeurl"
 )
 
 // isNavigation reports whether a person is opening a page, as opposed to a
 // script, a frame or another program asking for data. Browsers say so on
 // trustworthy origins (W3C Fetch Metadata); elsewhere Accept decides.
 func isNavigation(r *http.Request) bool {
-	if r.Method != http.MethodGet {
+	if r.Method != http.MethodGet || byProgram(r.Header) {
 		return false
 	}
-	h := r.Header
-	// A page that is fetched ahead must not begin a login that nobody wants.
-	if h.Get("Upgrade") != "" || h.Get("X-Requested-With") != "" || strings.Contains(h.Get("Sec-Purpose"), "prefetch") {
-		return false
-	}
-	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
-		dest := h.Get("Sec-Fetch-Dest")
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		dest := r.Header.Get("Sec-Fetch-Dest")
 		return mode == "navigate" && (dest == "" || dest == "document")
 	}
-	return acceptsPage(h.Values("Accept"))
+	html, particular := accepted(r.Header.Values("Accept"))
+	return html || !particular
 }
 
-// acceptsPage reports whether Accept names HTML, or names nothing in
-// particular: programs that follow links say no more than that, and what
-// calls an API names JSON (RFC 9110 §12.5.1).
-func acceptsPage(accept []string) bool {
-	particular := false
+// isSubmission reports whether a person is sending a form that replaces the
+// page, as opposed to a script or another program. Here the signs must be plain:
+// programs send forms, too, and a redirect would hide from them that theirs was
+// not taken.
+func isSubmission(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+	default:
+		return false
+	}
+	if byProgram(r.Header) {
+		return false
+	}
+	if mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest"); mode != "" || dest != "" {
+		return mode == "navigate" && dest == "document"
+	}
+	html, _ := accepted(r.Header.Values("Accept"))
+	return html && isFormType(r.Header.Get("Content-Type"))
+}
+
+// byProgram reports whether a request is what no page that a person opens is. A
+// page that is fetched ahead must not begin a login that nobody wants.
+func byProgram(h http.Header) bool {
+	return h.Get("Upgrade") != "" || h.Get("X-Requested-With") != "" || strings.Contains(h.Get("Sec-Purpose"), "prefetch")
+}
+
+// isFormType reports whether a form of HTML has a type (HTML Standard §4.10.19.6).
+func isFormType(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(mediaType)) {
+	case "application/x-www-form-urlencoded", "multipart/form-data", "text/plain":
+		return true
+	}
+	return false
+}
+
+// accepted reports whether Accept names HTML, and whether it names anything in
+// particular: programs that follow links do not, and what calls an API names
+// JSON (RFC 9110 §12.5.1).
+func accepted(accept []string) (html, particular bool) {
 	for _, line := range accept {
 		for part := range strings.SplitSeq(line, ",") {
 			mediaType, _, _ := strings.Cut(part, ";")
 			switch mediaType = strings.TrimSpace(mediaType); {
 			case strings.EqualFold(mediaType, "text/html"):
-				return true
+				return true, true
 			case mediaType != "*/*" && mediaType != "":
 				particular = true
 			}
 		}
 	}
-	return !particular
+	return false, particular
 }
 
 // returnTarget is the path and query that were asked for, as the browser has
@@ -50,4 +84,34 @@ func returnTarget(r *http.Request) string {
 		return r.RequestURI
 	}
 	return r.URL.RequestURI()
+}
+
+// submissionTarget is the page of this origin that a form was sent from, and
+// empty where that is not known. A form's own address may take no GET, and its
+// page was shown before.
+func submissionTarget(r *http.Request) string {
+	referer := r.Header["Referer"]
+	if len(referer) != 1 {
+		return ""
+	}
+	page, err := url.Parse(referer[0])
+	if err != nil || !page.IsAbs() || page.Host == "" || page.User != nil || !sentFrom(r, page) {
+		return ""
+	}
+	target, _ := safeurl.ReturnTo(page.RequestURI())
+	return target
+}
+
+// sentFrom reports whether a page is of the origin that a request was sent to.
+// Browsers say that themselves (W3C Fetch Metadata §2.3); for others the Host has
+// to be the page's, as it is not where a proxy puts another in its place. The
+// scheme may be a proxy's and does not count: only path and query are used.
+func sentFrom(r *http.Request, page *url.URL) bool {
+	if origin := r.Header["Origin"]; len(origin) > 1 || len(origin) == 1 && origin[0] != page.Scheme+"://"+page.Host {
+		return false
+	}
+	if site := r.Header["Sec-Fetch-Site"]; len(site) > 0 {
+		return len(site) == 1 && site[0] == "same-origin"
+	}
+	return strings.EqualFold(page.Host, r.Host)
 }

@@ -37,6 +37,8 @@ var (
 		"Your account does not have the permission that this page needs.", "/", "To the start page"}
 	uncheckedNotice = &notice{http.StatusServiceUnavailable, "Not available right now",
 		"Your session could not be checked. Please try again in a moment.", "", "Try again"}
+	untakenNotice = &notice{http.StatusServiceUnavailable, "Not available right now",
+		"Your session could not be checked, and what you sent was not taken. Please go back and send it again in a moment.", "/", "To the start page"}
 	brokenNotice = &notice{http.StatusInternalServerError, "Something went wrong",
 		"This page could not be shown. Please try again in a moment.", "", "Try again"}
 )

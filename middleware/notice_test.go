@@ -20,12 +20,17 @@ func notices(t *testing.T) map[string]*httptest.ResponseRecorder {
 	scoped := middleware.RequireAuth(aliceIn)(middleware.RequireScope("admin")(http.NotFoundHandler()))
 	down := middleware.RequireAuth(door{err: errors.New("canary")})(http.NotFoundHandler())
 	broken := middleware.RequireAuth(fusedDoor{aliceIn, &fuse{"canary"}, &fuse{}})(http.NotFoundHandler())
+	get := request("GET", "/me", "Accept", html)
+	post := request("POST", "/me", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 	pages := map[string]*httptest.ResponseRecorder{}
-	for name, h := range map[string]http.Handler{"403": scoped, "503": down, "500": broken} {
+	for name, row := range map[string]struct {
+		h http.Handler
+		r *http.Request
+	}{"403": {scoped, get}, "503": {down, get}, "500": {broken, get}, "403 to a form": {scoped, post}, "503 to a form": {down, post}} {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, request("GET", "/me", "Accept", html))
-		if got := w.Result().Status[:3]; got != name {
-			t.Fatalf("status %s, want %s", got, name)
+		row.h.ServeHTTP(w, row.r)
+		if got := w.Result().Status[:3]; got != name[:3] {
+			t.Fatalf("%s: status %s", name, got)
 		}
 		pages[name] = w
 	}
@@ -58,8 +63,12 @@ func TestNotices(t *testing.T) {
 			t.Errorf("%s: policy %s", name, csp)
 		}
 		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Cache-Control") != "no-store" ||
-			h.Get("Content-Type") != "text/html; charset=utf-8" || (h.Get("Retry-After") != "") != (name == "503") {
+			h.Get("Content-Type") != "text/html; charset=utf-8" || (h.Get("Retry-After") != "") != (name[:3] == "503") {
 			t.Errorf("%s: headers %v", name, h)
+		}
+		// The same address again is no way on for a form: it may take no GET.
+		if form := strings.HasSuffix(name, "form"); form && strings.Contains(text, `href=""`) {
+			t.Errorf("%s leads to the form's own address", name)
 		}
 	}
 }

@@ -37,6 +37,45 @@ func ExampleRequireAuth() {
 	// 401 {"error":"login_required","error_description":"nobody is logged in","login_url":"/auth/login?return_to="}
 }
 
+// One guard around a whole app: what is public is listed, and a route that
+// somebody forgets is guarded. A page of the app's that greets people by name is
+// for everybody with Public, and with Optional where each route has a guard of
+// its own.
+func ExampleSession() {
+	var sessions middleware.SessionAuthenticator = cookieSessions{} // a *handlers.RelyingParty, in an app
+	app := http.NewServeMux()
+	app.Handle("/", hello)
+	guarded := middleware.Session{
+		Authenticator: sessions,
+		Public:        []string{"GET /{$}", "GET /posts/{id}", "/static/"},
+	}.Require(app)
+	optional := middleware.Session{Authenticator: sessions, Optional: true}.Require(hello)
+
+	visit := func(h http.Handler, path, cookie string) {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Accept", "text/html")
+		if cookie != "" {
+			r.AddCookie(&http.Cookie{Name: "session", Value: cookie})
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		show(path, w.Code, w.Header().Get("Location"), w.Body)
+	}
+	visit(guarded, "/posts/7", "")
+	visit(guarded, "/posts/7", "bob")
+	visit(guarded, "/posts/7/edit", "")
+	visit(guarded, "/static/../account", "")
+	visit(optional, "/account", "")
+	visit(optional, "/account", "bob")
+	// Output:
+	// /posts/7 200  Hello, stranger.
+	// /posts/7 200  Hello, bob.
+	// /posts/7/edit 302 /auth/login?return_to=%2Fposts%2F7%2Fedit
+	// /static/../account 302 /auth/login?return_to=%2Fstatic%2F..%2Faccount
+	// /account 200  Hello, stranger.
+	// /account 200  Hello, bob.
+}
+
 // Either of two roles will do.
 func ExampleRequireAnyRole() {
 	bearer := middleware.RequireBearer(tokenOf(`{"roles":["user","editor"]}`))

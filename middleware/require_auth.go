@@ -3,6 +3,7 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/wire"
@@ -15,16 +16,20 @@ type SessionAuthenticator interface {
 	// logged in, and any other error where that could not be found out.
 	Authenticate(r *http.Request) (*oidckit.Identity, error)
 	// LoginURL returns where a login starts that leads back to req.ReturnTo, a
-	// local path with query, and asks for what else is in req.
+	// local path with query, or to a page of its own choice where that is empty,
+	// and asks for what else is in req.
 	LoginURL(r *http.Request, req oidckit.LoginRequest) string
 }
 
-var errNoAuthenticator = errors.New("middleware: RequireAuth without a SessionAuthenticator")
+var errNoAuthenticator = errors.New("middleware: a guard for sessions without a SessionAuthenticator")
 
 // RequireAuth lets requests of people with a session through, with their
 // identity in the context. A person who opens a page without one is sent to
-// log in and comes back to the same path and query. Everything else (fetch,
-// forms, WebSockets, other methods) gets 401 with a JSON body that names the
+// log in and comes back to the same path and query. One who sends a form is
+// sent to log in by a 303 and comes back to the page that the form was on, if
+// the browser names one of this origin, and to the start page otherwise: what
+// the form held is not kept and never sent again. Everything else (fetch,
+// frames, WebSockets, programs) gets 401 with a JSON body that names the
 // login's address in login_url: a redirect would be followed to the issuer by a
 // script that cannot use what is there. Where the session could not be checked
 // the answer is 503.
@@ -34,14 +39,7 @@ var errNoAuthenticator = errors.New("middleware: RequireAuth without a SessionAu
 //
 // A nil authenticator answers 503 to every request.
 func RequireAuth(a SessionAuthenticator) func(http.Handler) http.Handler {
-	guard := &sessionGuard{auth: a}
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if admitted := guard.admit(w, r); admitted != nil {
-				next.ServeHTTP(w, admitted)
-			}
-		})
-	}
+	return Session{Authenticator: a}.Require
 }
 
 var (
@@ -54,23 +52,6 @@ var (
 // sessionGuard is also the Challenger that it leaves to the guards after it.
 type sessionGuard struct{ auth SessionAuthenticator }
 
-// admit returns the request for the handler behind, or nil once it has
-// answered.
-func (g *sessionGuard) admit(w http.ResponseWriter, r *http.Request) *http.Request {
-	defer survive(w, r, nil)
-	id, err := g.authenticate(r)
-	switch {
-	case err == nil:
-		w.Header()["Cache-Control"] = noStoreValue
-		return r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g))
-	case errors.Is(err, oidckit.ErrUnauthenticated):
-		g.login(w, r, oidckit.LoginRequest{}, errLoginRequired)
-	default:
-		g.unavailable(w, r, err)
-	}
-	return nil
-}
-
 func (g *sessionGuard) authenticate(r *http.Request) (*oidckit.Identity, error) {
 	if g.auth == nil {
 		return nil, errNoAuthenticator
@@ -82,18 +63,28 @@ func (g *sessionGuard) authenticate(r *http.Request) (*oidckit.Identity, error) 
 	return id, err
 }
 
+// admitPerson lets a request through whose session is id's.
+func (g *sessionGuard) admitPerson(w http.ResponseWriter, r *http.Request, id *oidckit.Identity) *http.Request {
+	w.Header()["Cache-Control"] = noStoreValue
+	return r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g))
+}
+
 // Challenge implements oidckit.Challenger: what a new login can bring (a
 // stronger or a more recent authentication) is asked for, what it cannot (a
-// scope, a claim) is refused.
+// scope, a claim) is refused. Who is nobody yet has to log in first.
 func (g *sessionGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
 	defer survive(w, r, nil)
-	if c.Err == nil {
+	_, identified := oidckit.IdentityFromContext(r.Context())
+	switch {
+	case !identified:
+		c.Err = errLoginRequired
+	case c.Err == nil:
 		c.Err = oidckit.NewError(oidckit.AccessDenied, "this is not allowed")
 	}
 	switch {
-	case len(c.ACRValues) > 0 || c.MaxAge != nil:
+	case !identified || len(c.ACRValues) > 0 || c.MaxAge != nil:
 		g.login(w, r, oidckit.LoginRequest{ACRValues: c.ACRValues, MaxAge: c.MaxAge}, c.Err)
-	case isNavigation(r):
+	case isNavigation(r) || isSubmission(r):
 		setNoStore(w.Header())
 		forbiddenNotice.write(w)
 	default:
@@ -104,14 +95,36 @@ func (g *sessionGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidck
 
 // login sends a person to log in, and tells a script where that would be.
 func (g *sessionGuard) login(w http.ResponseWriter, r *http.Request, req oidckit.LoginRequest, e *oidckit.Error) {
-	if !isNavigation(r) {
+	status := http.StatusFound
+	switch {
+	case isNavigation(r):
+		req.ReturnTo = returnTarget(r)
+	case isSubmission(r):
+		// RFC 9110 §15.4.4: the login is opened with GET, without what was posted
+		status, req.ReturnTo = http.StatusSeeOther, submissionTarget(r)
+	default:
 		g.tellLogin(w, r, req, e)
 		return
 	}
 	setNoStore(w.Header())
-	req.ReturnTo = returnTarget(r)
-	w.Header().Set("Location", g.auth.LoginURL(r, req))
-	w.WriteHeader(http.StatusFound)
+	w.Header().Set("Location", g.loginURL(r, req))
+	w.WriteHeader(status)
+}
+
+// loginLeeway is what relying parties allow clocks to differ by when they hold an
+// authentication against max_age.
+const loginLeeway = time.Minute
+
+// loginURL asks for an authentication that is younger than the route demands, by
+// what a relying party adds: an issuer that does not honour max_age would
+// otherwise send a person round and round, with an authentication that the one
+// takes and the other does not.
+func (g *sessionGuard) loginURL(r *http.Request, req oidckit.LoginRequest) string {
+	if req.MaxAge != nil {
+		asked := max(*req.MaxAge-loginLeeway, 0)
+		req.MaxAge = &asked
+	}
+	return g.auth.LoginURL(r, req)
 }
 
 // tellLogin answers with where to log in.
@@ -119,7 +132,7 @@ func (g *sessionGuard) tellLogin(w http.ResponseWriter, r *http.Request, req oid
 	setNoStore(w.Header())
 	body := loginRequired{
 		Error: string(e.Code), Description: e.Description,
-		LoginURL: g.auth.LoginURL(r, req), ACRValues: req.ACRValues,
+		LoginURL: g.loginURL(r, req), ACRValues: req.ACRValues,
 	}
 	if req.MaxAge != nil {
 		s := int64(req.MaxAge.Seconds())
@@ -139,14 +152,18 @@ type loginRequired struct {
 }
 
 func (g *sessionGuard) unavailable(w http.ResponseWriter, r *http.Request, cause error) {
-	if isNavigation(r) {
-		setNoStore(w.Header())
-		w.Header().Set("Retry-After", wire.RetryAfter)
-		uncheckedNotice.write(w)
+	setNoStore(w.Header())
+	page := uncheckedNotice
+	switch {
+	case isNavigation(r):
+	case isSubmission(r):
+		page = untakenNotice
+	default:
+		wire.WriteError(w, r, wire.Unavailable(cause))
 		return
 	}
-	setNoStore(w.Header())
-	wire.WriteError(w, r, wire.Unavailable(cause))
+	w.Header().Set("Retry-After", wire.RetryAfter)
+	page.write(w)
 }
 
 func setNoStore(h http.Header) {

@@ -85,6 +85,10 @@ func TestRequireAuthWithoutSession(t *testing.T) {
 		{"frame", request("GET", "/me", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Accept", html), false},
 		{"image", request("GET", "/me", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image", "Accept", "image/*"), false},
 		{"prefetch", request("GET", "/me", "Sec-Fetch-Mode", "navigate", "Sec-Purpose", "prefetch;prerender", "Accept", html), false},
+		{"form in a frame", request("POST", "/me", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Accept", html), false},
+		{"fetch that posts a form", request("POST", "/me", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Content-Type", "application/x-www-form-urlencoded", "Accept", html), false},
+		{"XHR that posts a form", request("POST", "/me", "X-Requested-With", "XMLHttpRequest", "Content-Type", "application/x-www-form-urlencoded", "Accept", html), false},
+		{"EventSource", request("GET", "/me", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/event-stream"), false},
 		{"WebSocket", request("GET", "/me", "Sec-Fetch-Mode", "websocket", "Upgrade", "websocket", "Connection", "Upgrade"), false},
 		{"WebSocket without fetch metadata", request("GET", "/me", "Upgrade", "websocket", "Accept", html), false},
 	}
@@ -154,7 +158,7 @@ func TestRequireAuthFailsClosed(t *testing.T) {
 // The guards after it redirect a person to a stronger login and refuse what
 // no login can bring.
 func TestSessionChallenge(t *testing.T) {
-	age := 5 * time.Minute
+	age, seconds := 5*time.Minute, 30*time.Second
 	weak := oidckit.NewError(oidckit.InsufficientUserAuthentication, "a stronger login is needed")
 	rows := []struct {
 		name      string
@@ -165,7 +169,8 @@ func TestSessionChallenge(t *testing.T) {
 		body      []string
 	}{
 		{"acr", oidckit.Challenge{Err: weak, ACRValues: []string{"gold"}}, 302, 401, "acr=gold&return_to=%2Fpay%3Fx%3D1", []string{`"insufficient_user_authentication"`, `"acr_values":["gold"]`, "acr=gold"}},
-		{"max_age", oidckit.Challenge{Err: weak, MaxAge: &age}, 302, 401, "max_age=5m0s", []string{`"max_age":300`}},
+		{"max_age", oidckit.Challenge{Err: weak, MaxAge: &age}, 302, 401, "max_age=4m0s", []string{`"max_age":300`, "max_age=4m0s"}},
+		{"max_age of seconds", oidckit.Challenge{Err: weak, MaxAge: &seconds}, 302, 401, "max_age=0s", []string{`"max_age":30`}},
 		{"scope", oidckit.Challenge{Err: oidckit.NewError(oidckit.InsufficientScope, "a scope is missing"), Scope: oidckit.Scope{"orders"}}, 403, 403, "", []string{`"insufficient_scope"`}},
 		{"no error named", oidckit.Challenge{}, 403, 403, "", []string{`"access_denied"`}},
 	}

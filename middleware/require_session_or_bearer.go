@@ -14,7 +14,7 @@ import (
 // One without is judged by its session, as RequireAuth does.
 //
 // A request with neither is asked for what fits it: a person who opens a page
-// is sent to log in, everything else gets 401 with the challenge of the bearer
+// or sends a form is sent to log in, everything else gets 401 with the challenge of the bearer
 // guard, and with login_url in the body for scripts of the app's own pages.
 //
 // A session is a cookie, which a browser adds to what other sites send:
@@ -48,8 +48,7 @@ func (g *sessionOrBearer) admit(w http.ResponseWriter, r *http.Request) *http.Re
 	id, err := g.session.authenticate(r)
 	switch {
 	case err == nil:
-		w.Header()["Cache-Control"] = noStoreValue
-		return r.WithContext(oidckit.ContextWithChallenger(r.Context(), id, g.session))
+		return g.session.admitPerson(w, r, id)
 	case !errors.Is(err, oidckit.ErrUnauthenticated):
 		g.session.unavailable(w, r, err)
 	case g.bearer.Optional:
@@ -65,7 +64,7 @@ func (g *sessionOrBearer) admit(w http.ResponseWriter, r *http.Request) *http.Re
 func (g *sessionOrBearer) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
 	defer survive(w, r, &g.bearer.Logger)
 	req := oidckit.LoginRequest{ACRValues: c.ACRValues, MaxAge: c.MaxAge}
-	if asksForPage(r) {
+	if asksForPage(r) || isSubmission(r) {
 		g.session.login(w, r, req, errLoginRequired)
 		return
 	}

@@ -139,10 +139,15 @@ func TestWhoAsksForPage(t *testing.T) {
 		{"a program", "GET", "User-Agent", "Go-http-client/1.1", 401},
 		{"a program that takes anything", "GET", "Accept", "*/*", 401},
 		{"a program that takes JSON", "GET", "Accept", "application/json", 401},
-		{"a form", "POST", "Sec-Fetch-Mode", "navigate", 401},
+		{"a program's form", "POST", "Accept", "text/html", 401},
+		{"a form in a frame", "POST", "Sec-Fetch-Mode", "navigate", 401},
+		{"a form", "POST", "Sec-Fetch-Dest", "document", 303},
 	} {
 		r := httptest.NewRequest(row.method, "/", nil)
 		r.Header.Set(row.header, row.value)
+		if row.value == "document" {
+			r.Header.Set("Sec-Fetch-Mode", "navigate")
+		}
 		resp := serve(h, r)
 		if resp.StatusCode != row.status || (row.status == 401) != (resp.Header.Get("WWW-Authenticate") == `Bearer realm="api"`) {
 			t.Errorf("%s: status %d, challenge %q", row.name, resp.StatusCode, resp.Header.Get("WWW-Authenticate"))

@@ -39,7 +39,8 @@ func RequireACR(values ...string) func(http.Handler) http.Handler {
 // RequireAuthAge lets requests through whose identity was authenticated no
 // longer ago than maxAge (the claim auth_time), which is in whole seconds. A
 // token that does not say when has no recent authentication. The refusal is as
-// that of RequireACR, with max_age.
+// that of RequireACR, with max_age. Behind RequireAuth the login is asked for one
+// that is a minute younger, which is what relying parties give to clocks.
 func RequireAuthAge(maxAge time.Duration) func(http.Handler) http.Handler {
 	return StepUp{MaxAge: maxAge}.Require
 }

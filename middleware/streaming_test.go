@@ -36,6 +36,7 @@ func guardsOfAllKinds() map[string]struct {
 		"bearer and scopes":          {chain, token},
 		"optional, nobody":           {optional.Require, http.Header{}},
 		"session":                    {middleware.RequireAuth(cookieSessions{}), cookie},
+		"session, a public route":    {middleware.Session{Authenticator: cookieSessions{}, Public: []string{"/"}}.Require, http.Header{}},
 		"session or bearer: session": {middleware.RequireSessionOrBearer(cookieSessions{}, bearer), cookie},
 		"session or bearer: bearer":  {middleware.RequireSessionOrBearer(cookieSessions{}, bearer), token},
 	}

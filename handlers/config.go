@@ -26,6 +26,18 @@ type Config struct {
 	// Issuer is the exact issuer identifier: https, or http on loopback.
 	// Required (OpenID Connect Discovery 1.0 §3).
 	Issuer string
+	// Metadata is what is known of the issuer by hand: its issuer is Issuer, the
+	// authorization and token endpoints and JWKSURI are required. Its metadata is
+	// then never fetched; nil means discovery. It must not be modified afterwards.
+	Metadata *oidckit.ProviderMetadata
+	// KeySet is the issuer's JWK set (RFC 7517 §5), where it is known by hand: it
+	// is used in place of what is at JWKSURI and never changes.
+	KeySet []byte
+	// Certificates are one or more X.509 certificates in PEM, in place of KeySet.
+	// Their public keys verify signatures, whatever the kid of a token. Their
+	// dates are not looked at and no chain is followed: who puts them here
+	// vouches for them, and has to replace them when the issuer does.
+	Certificates []byte
 	// ClientID is the app's client identifier. Required.
 	ClientID string
 	// ClientSecret makes the app a confidential client. Empty for a public one.
@@ -116,6 +128,7 @@ func (c Config) validate() (site, error) {
 	if _, ok := safeurl.ReturnTo(c.PostLogoutReturnTo); !ok && c.PostLogoutReturnTo != "" {
 		bad("PostLogoutReturnTo", errors.New("must be a local path"))
 	}
+	errs = append(errs, c.checkByHand()...)
 	return s, errors.Join(errs...)
 }
 

@@ -133,7 +133,10 @@ func (rp *RelyingParty) url(path string) string {
 }
 
 func (rp *RelyingParty) clientConfig() client.Config {
+	// The config was checked.
+	keys, _ := rp.cfg.keysByHand()
 	return client.Config{
+		Metadata: rp.cfg.Metadata, Keys: keys,
 		Issuer: rp.cfg.Issuer, ClientID: rp.cfg.ClientID, ClientSecret: rp.cfg.ClientSecret,
 		TokenEndpointAuthMethod: rp.cfg.TokenEndpointAuthMethod, RedirectURI: rp.url("/callback"),
 		Scope: rp.cfg.Scopes, Resource: rp.cfg.Resource, IDTokenSignedResponseAlg: rp.cfg.IDTokenSignedResponseAlg,

@@ -21,21 +21,36 @@ const Leeway = time.Minute
 type Client struct {
 	cfg      Config
 	metadata *discovery.Client
-	keys     *jwks.Cache
 	http     *http.Client
+	keys     jwks.Source
+	// fetched is what keys are where they are fetched.
+	fetched *jwks.Cache
+	// renewals is how many further keys a signature is tried with.
+	renewals int
 }
 
 // New returns a client that has asked nothing yet.
 func New(cfg Config) (*Client, error) {
 	c := &Client{cfg: cfg, http: httpx.Bounded(cfg.HTTPClient)}
-	c.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, HTTPClient: cfg.HTTPClient, Logger: cfg.Logger})
+	c.metadata = discovery.New(discovery.Config{Issuer: cfg.Issuer, Metadata: cfg.Metadata, HTTPClient: cfg.HTTPClient, Logger: cfg.Logger})
+	if cfg.Keys != nil {
+		c.keys, c.renewals = jwks.ByHand(cfg.Keys, keyScope(cfg.Issuer)), len(cfg.Keys)
+		return c, nil
+	}
 	var err error
-	c.keys, err = jwks.New(jwks.Config{Fetch: c.fetchKeys, Failed: c.metadata.Expire, Scope: keyScope(cfg.Issuer), Logger: cfg.Logger})
+	c.fetched, err = jwks.New(jwks.Config{Fetch: c.fetchKeys, Failed: c.metadata.Expire, Scope: keyScope(cfg.Issuer), Logger: cfg.Logger})
+	c.keys, c.renewals = c.fetched, 1
 	return c, err
 }
 
 // Close ends background work. It may be called more than once.
-func (c *Client) Close() error { return errors.Join(c.metadata.Close(), c.keys.Close()) }
+func (c *Client) Close() error {
+	err := c.metadata.Close()
+	if c.fetched != nil {
+		err = errors.Join(err, c.fetched.Close())
+	}
+	return err
+}
 
 // Published returns the server's metadata as it is published. It is shared and
 // must not be modified.
@@ -53,7 +68,7 @@ func (c *Client) Metadata(ctx context.Context) (*oidckit.ProviderMetadata, error
 	if err != nil {
 		return nil, err
 	}
-	if m.AuthorizationEndpoint == "" || m.TokenEndpoint == "" || m.JWKSURI == "" {
+	if m.AuthorizationEndpoint == "" || m.TokenEndpoint == "" || m.JWKSURI == "" && c.cfg.Keys == nil {
 		return nil, fmt.Errorf("%w: it lacks an endpoint that a login needs", ErrUnavailable)
 	}
 	return m, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/jose"
 )
 
 // Config is a client as it is registered at one authorization server. Whoever
@@ -13,7 +14,12 @@ import (
 // the fields that people know.
 type Config struct {
 	// Issuer is the exact issuer identifier.
-	Issuer       string
+	Issuer string
+	// Metadata is what is known of the server by hand, nil where it is fetched.
+	Metadata *oidckit.ProviderMetadata
+	// Keys are those of its signatures that are known by hand, nil where its
+	// jwks_uri has them.
+	Keys         []jose.JWK
 	ClientID     string
 	ClientSecret string
 	// TokenEndpointAuthMethod is empty where the server's metadata decides.

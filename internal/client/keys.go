@@ -44,17 +44,19 @@ func (c *Client) checkSignature(ctx context.Context, jws *jose.JWS) error {
 		return err
 	}
 	bad := jws.Verify(alg, key)
-	if bad == nil {
-		return nil
+	for n := 0; bad != nil && n < c.renewals; n++ {
+		// OpenID Connect Core 1.0 §10.1: without a kid the token cannot say that its
+		// issuer has another key now
+		key, err = c.keys.Renew(ctx, ref, key)
+		if errors.Is(err, jwks.ErrUnknownKey) {
+			return bad
+		}
+		if err != nil {
+			return err
+		}
+		bad = jws.Verify(alg, key)
 	}
-	// OpenID Connect Core 1.0 §10.1: without a kid the token cannot say that its
-	// issuer has another key now
-	if key, err = c.keys.Renew(ctx, ref, key); errors.Is(err, jwks.ErrUnknownKey) {
-		return bad
-	} else if err != nil {
-		return err
-	}
-	return jws.Verify(alg, key)
+	return bad
 }
 
 // keyScope says which keys that name an issuer serve this one: its own, and of

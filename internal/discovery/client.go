@@ -32,6 +32,9 @@ var errClosed = errors.New("discovery: closed")
 type Config struct {
 	// Issuer is the exact issuer identifier.
 	Issuer string
+	// Metadata, where set, was given by hand: nothing is ever fetched. It must not
+	// be modified any more.
+	Metadata *oidckit.ProviderMetadata
 	// HTTPClient makes the requests, bounded by package httpx; nil means a
 	// client of that package.
 	HTTPClient *http.Client
@@ -42,6 +45,7 @@ type Config struct {
 // Client is the metadata of one issuer. It is safe for concurrent use.
 type Client struct {
 	issuer string
+	byHand bool
 	http   *http.Client
 	log    zerolog.Logger
 	ctx    context.Context
@@ -63,6 +67,7 @@ func New(cfg Config) *Client {
 	return &Client{
 		issuer: cfg.Issuer, http: httpx.Bounded(cfg.HTTPClient), log: cfg.Logger,
 		ctx: ctx, cancel: cancel,
+		current: cfg.Metadata, byHand: cfg.Metadata != nil,
 	}
 }
 
@@ -121,7 +126,7 @@ func (c *Client) Expire() {
 
 // renew starts a fetch where one is due. Its caller holds mu.
 func (c *Client) renew(now time.Time) {
-	fresh := c.current != nil && now.Before(c.staleAt)
+	fresh := c.byHand || c.current != nil && now.Before(c.staleAt)
 	resting := c.err != nil && now.Before(c.retryAt)
 	if !fresh && !resting && c.inFlight == nil {
 		c.inFlight = make(chan struct{})

@@ -25,13 +25,15 @@ func Parse(issuer string, data []byte) (*oidckit.ProviderMetadata, error) {
 	if m.Issuer == "" || m.Issuer != issuer {
 		return nil, ErrIssuer
 	}
-	if err := checkEndpoints(m); err != nil {
-		return nil, err
+	if err := errors.Join(CheckEndpoints(m)...); err != nil {
+		return nil, fmt.Errorf("discovery: %w", err)
 	}
 	return m, nil
 }
 
-func checkEndpoints(m *oidckit.ProviderMetadata) error {
+// CheckEndpoints returns every problem of the endpoints' addresses, each under
+// the member's name. They are https where the issuer is, and need not be there.
+func CheckEndpoints(m *oidckit.ProviderMetadata) []error {
 	secure := strings.HasPrefix(m.Issuer, "https:")
 	var errs []error
 	for _, e := range []struct{ name, value string }{
@@ -49,13 +51,13 @@ func checkEndpoints(m *oidckit.ProviderMetadata) error {
 		u, err := safeurl.Endpoint(e.value)
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("discovery: %s %w", e.name, err))
+			errs = append(errs, fmt.Errorf("%s %w", e.name, err))
 		case secure && u.Scheme != "https":
 			// RFC 9700 §2.6
-			errs = append(errs, fmt.Errorf("discovery: %s must be https, as the issuer is", e.name))
+			errs = append(errs, fmt.Errorf("%s must be https, as the issuer is", e.name))
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // locations returns where an issuer's metadata is looked for, in order.

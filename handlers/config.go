@@ -64,6 +64,10 @@ type Config struct {
 	// with, as registered. Default RS256 (OpenID Connect Dynamic Client
 	// Registration 1.0 §2).
 	IDTokenSignedResponseAlg string
+	// UserinfoSignedResponseAlg is the one algorithm that userinfo is signed
+	// with, where that was registered; it may have 16 KiB then. Default: userinfo
+	// is JSON, and a signed one is refused (OpenID Connect Core 1.0 §5.3.2).
+	UserinfoSignedResponseAlg string
 	// Resource is the API that access tokens are asked for (RFC 8707 §2).
 	// Optional.
 	Resource string
@@ -121,8 +125,9 @@ func (c Config) validate() (site, error) {
 	bad("Scopes", checkScopes(c.Scopes))
 	bad("Sessions", c.checkSessions(s, err == nil))
 	bad("TokenEndpointAuthMethod", c.checkAuthMethod())
-	if !slices.Contains(jose.Algorithms(), c.IDTokenSignedResponseAlg) {
-		bad("IDTokenSignedResponseAlg", fmt.Errorf("must be one of %s", strings.Join(jose.Algorithms(), ", ")))
+	bad("IDTokenSignedResponseAlg", checkAlgorithm(c.IDTokenSignedResponseAlg))
+	if c.UserinfoSignedResponseAlg != "" {
+		bad("UserinfoSignedResponseAlg", checkAlgorithm(c.UserinfoSignedResponseAlg))
 	}
 	bad("Resource", checkResource(c.Resource))
 	if _, ok := safeurl.ReturnTo(c.PostLogoutReturnTo); !ok && c.PostLogoutReturnTo != "" {
@@ -172,6 +177,13 @@ func checkScopes(s oidckit.Scope) error {
 	// OpenID Connect Core 1.0 §3.1.2.1
 	if !parsed.Has(oidckit.ScopeOpenID) {
 		return errors.New("must contain openid")
+	}
+	return nil
+}
+
+func checkAlgorithm(alg string) error {
+	if !slices.Contains(jose.Algorithms(), alg) {
+		return fmt.Errorf("must be one of %s", strings.Join(jose.Algorithms(), ", "))
 	}
 	return nil
 }

@@ -23,14 +23,24 @@ import (
 // newProviderApp is an app whose people log in at a provider.
 func newProviderApp(t *testing.T, edit func(*handlers.Config)) (*oidctest.Server, *app) {
 	t.Helper()
+	return newRegisteredApp(t, nil, edit)
+}
+
+// newRegisteredApp also changes what the app is registered with.
+func newRegisteredApp(t *testing.T, register func(*oidckit.ClientMetadata), edit func(*handlers.Config)) (*oidctest.Server, *app) {
+	t.Helper()
 	a := &app{t: t}
 	a.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*a.handler.Load()).ServeHTTP(w, r) }))
 	t.Cleanup(a.Close)
+	metadata := oidckit.ClientMetadata{
+		ClientID: clientID, ClientSecret: clientSecret, IDTokenSignedResponseAlg: "ES256", Scope: "openid profile email",
+		RedirectURIs: []string{a.URL + "/auth/callback"}, PostLogoutRedirectURIs: []string{a.URL + "/auth/logged-out"},
+	}
+	if register != nil {
+		register(&metadata)
+	}
 	op := oidctest.New(t, oidctest.Config{
-		Clients: []oidckit.ClientMetadata{{
-			ClientID: clientID, ClientSecret: clientSecret, IDTokenSignedResponseAlg: "ES256", Scope: "openid profile email",
-			RedirectURIs: []string{a.URL + "/auth/callback"}, PostLogoutRedirectURIs: []string{a.URL + "/auth/logged-out"},
-		}},
+		Clients: []oidckit.ClientMetadata{metadata},
 		Configure: func(c *provider.Config) {
 			c.SigningAlgs, c.TrustedClients = []string{"ES256"}, []string{clientID}
 		},

@@ -140,7 +140,8 @@ func (rp *RelyingParty) clientConfig() client.Config {
 		Issuer: rp.cfg.Issuer, ClientID: rp.cfg.ClientID, ClientSecret: rp.cfg.ClientSecret,
 		TokenEndpointAuthMethod: rp.cfg.TokenEndpointAuthMethod, RedirectURI: rp.url("/callback"),
 		Scope: rp.cfg.Scopes, Resource: rp.cfg.Resource, IDTokenSignedResponseAlg: rp.cfg.IDTokenSignedResponseAlg,
-		HTTPClient: rp.cfg.HTTPClient, Logger: rp.cfg.Logger,
+		UserinfoSignedResponseAlg: rp.cfg.UserinfoSignedResponseAlg,
+		HTTPClient:                rp.cfg.HTTPClient, Logger: rp.cfg.Logger,
 	}
 }
 

@@ -32,6 +32,9 @@ type Config struct {
 	Resource string
 	// IDTokenSignedResponseAlg is the one algorithm of ID tokens.
 	IDTokenSignedResponseAlg string
+	// UserinfoSignedResponseAlg is the one algorithm of userinfo, empty where it
+	// comes as JSON.
+	UserinfoSignedResponseAlg string
 	// HTTPClient reaches the server; see httpx.Bounded.
 	HTTPClient *http.Client
 	Logger     zerolog.Logger

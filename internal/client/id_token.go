@@ -72,7 +72,7 @@ func (c *Client) CheckIDToken(ctx context.Context, want Expected, tokens *Tokens
 		}
 		return nil, refuse(reason, err)
 	}
-	err = c.checkSignature(ctx, jws)
+	err = c.checkSignature(ctx, jws, c.cfg.IDTokenSignedResponseAlg)
 	if errors.Is(err, jwks.ErrUnavailable) {
 		return nil, unavailable(err)
 	}

@@ -35,9 +35,8 @@ func (c *Client) fetchKeys(ctx context.Context) ([]byte, error) {
 	return resp.Body, nil
 }
 
-// checkSignature verifies an ID token with the issuer's keys.
-func (c *Client) checkSignature(ctx context.Context, jws *jose.JWS) error {
-	alg := c.cfg.IDTokenSignedResponseAlg
+// checkSignature verifies what must be signed with alg by the issuer's keys.
+func (c *Client) checkSignature(ctx context.Context, jws *jose.JWS, alg string) error {
 	ref := jwks.Ref{KeyID: jws.Header.KeyID, Algorithm: alg, Issuer: c.cfg.Issuer}
 	key, err := c.keys.Find(ctx, ref)
 	if err != nil {

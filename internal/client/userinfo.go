@@ -19,8 +19,8 @@ const (
 	MaxClaims = 128 << 10
 )
 
-// protocolClaims are about the token, not the person: from userinfo, which is
-// not signed, none of them is taken.
+// protocolClaims are about the token, not the person: from userinfo none of them
+// is taken, signed or not.
 var protocolClaims = []string{
 	"iss", "aud", "exp", "nbf", "iat", "jti", "azp", "nonce", "acr", "amr", "auth_time",
 	"at_hash", "c_hash", "s_hash", "sid", "events", "cnf", "act", "client_id", "scope", "active",
@@ -44,6 +44,9 @@ func (c *Client) Claims(ctx context.Context, tokens *Tokens, id *IDToken) (oidck
 	// OpenID Connect Core 1.0 §5.3.1
 	req.Header.Set("Authorization", "Bearer "+tokens.AccessToken)
 	req.Header.Set("Accept", "application/json")
+	if c.cfg.UserinfoSignedResponseAlg != "" {
+		req.Header.Set("Accept", "application/jwt")
+	}
 	resp, err := httpx.Do(c.http, req, maxUserinfo)
 	if err != nil {
 		return nil, unavailable(err)
@@ -51,6 +54,14 @@ func (c *Client) Claims(ctx context.Context, tokens *Tokens, id *IDToken) (oidck
 	if resp.Status != http.StatusOK {
 		return nil, unavailable(fmt.Errorf("userinfo was answered with status %d", resp.Status))
 	}
+	if c.cfg.UserinfoSignedResponseAlg != "" {
+		claims, err := c.readSignedUserinfo(ctx, resp)
+		if err != nil {
+			return nil, err
+		}
+		return joinClaims(id, claims)
+	}
+	// OpenID Connect Core 1.0 §5.3.2: what nobody has registered for is not taken
 	if !resp.IsJSON() {
 		return nil, refuse("userinfo", errors.New("userinfo is not JSON"))
 	}

@@ -79,6 +79,11 @@ type Config struct {
 	// gets a copy of its own; issuer, subject, client, session and times stay as
 	// they were verified, whatever it returns. Optional.
 	MapIdentity func(ctx context.Context, id oidckit.Identity) (oidckit.Identity, error)
+	// ErrorPage writes the app's own page for whatever goes wrong in a route;
+	// e.Status is sent unless it sends another. Headers that keep the page out of
+	// caches are set. Where it writes nothing or panics, the built-in page stands
+	// in. The request's query may hold a code: it must not be shown. Optional.
+	ErrorPage func(w http.ResponseWriter, r *http.Request, e ErrorPage)
 	// HTTPClient reaches the issuer. Its redirects are refused, and it gets a
 	// timeout where it has none. Default: a client without proxy.
 	HTTPClient *http.Client

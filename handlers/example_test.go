@@ -122,6 +122,35 @@ func ExampleSessions() {
 	// colour: green
 }
 
+// The app's own forms are protected from other sites.
+func ExampleRelyingParty_CrossOriginProtection() {
+	sessions := exampleSessions()
+	rp, err := handlers.NewRelyingParty(handlers.Config{
+		Issuer: "https://id.example", ClientID: "shop", BaseURL: "https://shop.example", Sessions: sessions,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer rp.Close()
+	mux := http.NewServeMux()
+	rp.Mount(mux)
+	mux.Handle("GET /auth/me", rp.Me())
+	mux.HandleFunc("POST /orders", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "ordered") })
+	app := rp.CrossOriginProtection().Handler(sessions.LoadAndSave(mux))
+
+	for _, origin := range []string{"https://shop.example", "https://evil.example"} {
+		r := httptest.NewRequest("POST", "https://shop.example/orders", nil)
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		fmt.Println(origin, w.Code)
+	}
+	// Output:
+	// https://shop.example 200
+	// https://evil.example 403
+}
+
 // An app that lets in only people of its own company.
 func ExampleConfig() {
 	cfg := handlers.Config{

@@ -82,7 +82,7 @@ func (rp *RelyingParty) fail(w http.ResponseWriter, r *http.Request, route strin
 	if f.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", wire.RetryAfter)
 	}
-	rp.show(w, f.status, rp.errorPage(route, f))
+	rp.showError(w, r, route, f)
 }
 
 // errorPage offers a way on that fits the route.

@@ -44,6 +44,8 @@ type RelyingParty struct {
 	redeeming oidckit.ReplayStore
 	origins   *http.CrossOriginProtection
 	routes    map[string]http.Handler
+	// crossSite are those of routes that take a POST from another site.
+	crossSite []string
 }
 
 // NewRelyingParty checks the config and returns a relying party, naming all
@@ -69,7 +71,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	}
 	rp.handleKey = handleKeyPrefix + rp.id
 	// A proxy may have put another Host in front of us.
-	if err := rp.origins.AddTrustedOrigin(s.base.Scheme + "://" + s.base.Host); err != nil {
+	if err := rp.origins.AddTrustedOrigin(rp.origin()); err != nil {
 		return nil, fmt.Errorf("Config.BaseURL %w", err)
 	}
 	if rp.client, err = client.New(rp.clientConfig()); err != nil {

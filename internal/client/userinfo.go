@@ -26,6 +26,10 @@ var protocolClaims = []string{
 	"at_hash", "c_hash", "s_hash", "sid", "events", "cnf", "act", "client_id", "scope", "active",
 }
 
+// IsProtocolClaim reports whether a claim is about a token and not about the
+// person.
+func IsProtocolClaim(name string) bool { return slices.Contains(protocolClaims, name) }
+
 // Claims returns the ID token's claims and, where the issuer has the
 // endpoint, those of userinfo that the ID token has not
 // (OpenID Connect Core 1.0 §5.3).
@@ -95,7 +99,7 @@ func joinClaims(id *IDToken, userinfo []byte) (oidckit.Claims, error) {
 				subject, err = v.Text()
 				return err
 			}
-			if !slices.Contains(names, string(name)) && !slices.Contains(protocolClaims, string(name)) {
+			if !slices.Contains(names, string(name)) && !IsProtocolClaim(string(name)) {
 				add(name, v)
 			}
 			return nil

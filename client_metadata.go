@@ -84,13 +84,16 @@ func (m ClientMetadata) Format(f fmt.State, verb rune) {
 	fmt.Fprintf(f, fmt.FormatString(f, verb), printedMetadata(m))
 }
 
-// Token endpoint authentication methods (OpenID Connect Core 1.0 §9).
+// Token endpoint authentication methods (OpenID Connect Core 1.0 §9, RFC 8705
+// §2.1.1, §2.2.1).
 const (
-	AuthMethodClientSecretBasic = "client_secret_basic"
-	AuthMethodClientSecretPost  = "client_secret_post"
-	AuthMethodClientSecretJWT   = "client_secret_jwt"
-	AuthMethodPrivateKeyJWT     = "private_key_jwt"
-	AuthMethodNone              = "none"
+	AuthMethodClientSecretBasic       = "client_secret_basic"
+	AuthMethodClientSecretPost        = "client_secret_post"
+	AuthMethodClientSecretJWT         = "client_secret_jwt"
+	AuthMethodPrivateKeyJWT           = "private_key_jwt"
+	AuthMethodTLSClientAuth           = "tls_client_auth"
+	AuthMethodSelfSignedTLSClientAuth = "self_signed_tls_client_auth"
+	AuthMethodNone                    = "none"
 )
 
 // Grant types (RFC 6749 §4, §6). Implicit names the response types that bring

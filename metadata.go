@@ -13,6 +13,10 @@ type ProviderMetadata struct {
 	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
 	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
 	RegistrationEndpoint  string `json:"registration_endpoint,omitempty"`
+	// PushedAuthorizationRequestEndpoint is RFC 9126 §5.
+	PushedAuthorizationRequestEndpoint string `json:"pushed_authorization_request_endpoint,omitempty"`
+	// MTLSEndpointAliases is RFC 8705 §5; nil where there are none.
+	MTLSEndpointAliases *MTLSEndpointAliases `json:"mtls_endpoint_aliases,omitempty"`
 	// CheckSessionIframe is OpenID Connect Session Management 1.0 §3.3.
 	CheckSessionIframe string `json:"check_session_iframe,omitempty"`
 
@@ -50,6 +54,11 @@ type ProviderMetadata struct {
 	// RequireRequestURIRegistration is OpenID Connect Discovery 1.0 §3.
 	RequireRequestURIRegistration bool `json:"require_request_uri_registration,omitempty"`
 
+	// RequirePushedAuthorizationRequests is RFC 9126 §5.
+	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitempty"`
+	// RequireSignedRequestObject is RFC 9101 §10.5.
+	RequireSignedRequestObject bool `json:"require_signed_request_object,omitempty"`
+
 	// AuthorizationResponseIssParameterSupported is RFC 9207 §3.
 	AuthorizationResponseIssParameterSupported bool `json:"authorization_response_iss_parameter_supported,omitempty"`
 
@@ -62,4 +71,14 @@ type ProviderMetadata struct {
 	ServiceDocumentation string `json:"service_documentation,omitempty"`
 	OPPolicyURI          string `json:"op_policy_uri,omitempty"`
 	OPTosURI             string `json:"op_tos_uri,omitempty"`
+}
+
+// MTLSEndpointAliases are the addresses at which an issuer asks for a client
+// certificate, where those are not the usual ones (RFC 8705 §5).
+type MTLSEndpointAliases struct {
+	TokenEndpoint                      string `json:"token_endpoint,omitempty"`
+	UserinfoEndpoint                   string `json:"userinfo_endpoint,omitempty"`
+	IntrospectionEndpoint              string `json:"introspection_endpoint,omitempty"`
+	RevocationEndpoint                 string `json:"revocation_endpoint,omitempty"`
+	PushedAuthorizationRequestEndpoint string `json:"pushed_authorization_request_endpoint,omitempty"`
 }

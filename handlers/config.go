@@ -56,10 +56,25 @@ type Config struct {
 	Sessions *Sessions
 	// Secrets seals logins under way and tokens. Default: that of Sessions.
 	Secrets oidckit.Secrets
-	// TokenEndpointAuthMethod is client_secret_basic, client_secret_post or
-	// none. Default: none without a secret, else client_secret_basic, unless the
-	// issuer's metadata names client_secret_post only.
+	// TokenEndpointAuthMethod is how the app shows the issuer that it is itself:
+	// one of the AuthMethod constants. Default: with a secret
+	// client_secret_basic, unless the issuer's metadata names client_secret_post
+	// only, with ClientKeys alone private_key_jwt, else none. For the two methods
+	// by certificate (RFC 8705 §2) it stands in the transport of HTTPClient; the
+	// issuer's mtls_endpoint_aliases are used.
 	TokenEndpointAuthMethod string
+	// TokenEndpointAuthSigningAlg is HS256, HS384 or HS512, for
+	// client_secret_jwt. Default HS256. That of private_key_jwt is the key's.
+	TokenEndpointAuthSigningAlg string
+	// AllowTokenEndpointAudience makes assertions out to the token endpoint, for
+	// issuers that do not take their own name. A hostile issuer that names the
+	// token endpoint of an honest one then gets what the honest one believes.
+	AllowTokenEndpointAudience bool
+	// ClientKeys sign for the app: private_key_jwt and request objects. The first
+	// one signs; all are published at Prefix + "/jwks.json", which is the app's
+	// jwks_uri. To rotate, add a key at the end, move it to the front once every
+	// replica and the issuer know it, and drop the old one later. Optional.
+	ClientKeys []ClientKey
 	// IDTokenSignedResponseAlg is the one algorithm an ID token may be signed
 	// with, as registered. Default RS256 (OpenID Connect Dynamic Client
 	// Registration 1.0 §2).
@@ -103,6 +118,9 @@ func (c Config) withDefaults() Config {
 	if c.IDTokenSignedResponseAlg == "" {
 		c.IDTokenSignedResponseAlg = defaultIDAlg
 	}
+	if c.TokenEndpointAuthMethod == oidckit.AuthMethodClientSecretJWT && c.TokenEndpointAuthSigningAlg == "" {
+		c.TokenEndpointAuthSigningAlg = defaultAssertionAlg
+	}
 	if c.Secrets.IsZero() && c.Sessions != nil {
 		c.Secrets = c.Sessions.secrets
 	}
@@ -129,7 +147,7 @@ func (c Config) validate() (site, error) {
 	bad("Prefix", checkPrefix(c.Prefix))
 	bad("Scopes", checkScopes(c.Scopes))
 	bad("Sessions", c.checkSessions(s, err == nil))
-	bad("TokenEndpointAuthMethod", c.checkAuthMethod())
+	c.checkAuthentication(bad)
 	bad("IDTokenSignedResponseAlg", checkAlgorithm(c.IDTokenSignedResponseAlg))
 	if c.UserinfoSignedResponseAlg != "" {
 		bad("UserinfoSignedResponseAlg", checkAlgorithm(c.UserinfoSignedResponseAlg))
@@ -153,25 +171,6 @@ func (c Config) checkSessions(s site, known bool) error {
 		return errors.New("have a Secure cookie, which http does not carry: set SessionConfig.BaseURL to the same address as BaseURL")
 	}
 	return c.Sessions.check()
-}
-
-func (c Config) checkAuthMethod() error {
-	switch c.TokenEndpointAuthMethod {
-	case "":
-		return nil
-	case oidckit.AuthMethodNone:
-		if c.ClientSecret != "" {
-			return errors.New("is none, and there is a ClientSecret")
-		}
-		return nil
-	case oidckit.AuthMethodClientSecretBasic, oidckit.AuthMethodClientSecretPost:
-		if c.ClientSecret == "" {
-			return errors.New("needs a ClientSecret")
-		}
-		return nil
-	default:
-		return errors.New("must be client_secret_basic, client_secret_post or none")
-	}
 }
 
 func checkScopes(s oidckit.Scope) error {

@@ -20,6 +20,14 @@ import (
 // These tests walk the faults of an issuer with a whole one, the provider of
 // this module, behind oidctest: what an app's own tests can do.
 
+// registration is what a test changes of an app that is registered at a
+// provider. Every hook may be nil.
+type registration struct {
+	client func(a *app, m *oidckit.ClientMetadata)
+	issuer func(a *app, c *provider.Config)
+	app    func(c *handlers.Config)
+}
+
 // newProviderApp is an app whose people log in at a provider.
 func newProviderApp(t *testing.T, edit func(*handlers.Config)) (*oidctest.Server, *app) {
 	t.Helper()
@@ -29,6 +37,15 @@ func newProviderApp(t *testing.T, edit func(*handlers.Config)) (*oidctest.Server
 // newRegisteredApp also changes what the app is registered with.
 func newRegisteredApp(t *testing.T, register func(*oidckit.ClientMetadata), edit func(*handlers.Config)) (*oidctest.Server, *app) {
 	t.Helper()
+	r := registration{app: edit}
+	if register != nil {
+		r.client = func(_ *app, m *oidckit.ClientMetadata) { register(m) }
+	}
+	return newAppAtProvider(t, r)
+}
+
+func newAppAtProvider(t *testing.T, r registration) (*oidctest.Server, *app) {
+	t.Helper()
 	a := &app{t: t}
 	a.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*a.handler.Load()).ServeHTTP(w, r) }))
 	t.Cleanup(a.Close)
@@ -36,19 +53,22 @@ func newRegisteredApp(t *testing.T, register func(*oidckit.ClientMetadata), edit
 		ClientID: clientID, ClientSecret: clientSecret, IDTokenSignedResponseAlg: "ES256", Scope: "openid profile email",
 		RedirectURIs: []string{a.URL + "/auth/callback"}, PostLogoutRedirectURIs: []string{a.URL + "/auth/logged-out"},
 	}
-	if register != nil {
-		register(&metadata)
+	if r.client != nil {
+		r.client(a, &metadata)
 	}
 	op := oidctest.New(t, oidctest.Config{
 		Clients: []oidckit.ClientMetadata{metadata},
 		Configure: func(c *provider.Config) {
 			c.SigningAlgs, c.TrustedClients = []string{"ES256"}, []string{clientID}
+			if r.issuer != nil {
+				r.issuer(a, c)
+			}
 		},
 	})
 	a.build(&idp{Server: &httptest.Server{URL: op.Issuer}}, options{config: func(c *handlers.Config) {
 		c.IDTokenSignedResponseAlg = "ES256"
-		if edit != nil {
-			edit(c)
+		if r.app != nil {
+			r.app(c)
 		}
 	}})
 	return op, a

@@ -35,6 +35,7 @@ type RelyingParty struct {
 	id        string
 	handleKey string
 
+	keys     clientKeys
 	client   *client.Client
 	logins   *secret.Box
 	requests *secret.Box
@@ -74,6 +75,9 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	if err := rp.origins.AddTrustedOrigin(rp.origin()); err != nil {
 		return nil, fmt.Errorf("Config.BaseURL %w", err)
 	}
+	if rp.keys, err = newClientKeys(cfg.ClientKeys); err != nil {
+		return nil, err
+	}
 	if rp.client, err = client.New(rp.clientConfig()); err != nil {
 		return nil, err
 	}
@@ -89,12 +93,16 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 		prefix + "/logout":     rp.sessions.LoadAndSave(rp.route("logout", rp.serveLogout, http.MethodGet, http.MethodPost)),
 		prefix + "/logged-out": rp.route("logged-out", rp.serveLoggedOut, http.MethodGet),
 	}
+	if rp.keys.signer != nil {
+		rp.routes[prefix+"/jwks.json"] = rp.keys
+	}
 	return rp, nil
 }
 
 // Mount registers the routes, as plain paths, at the path of BaseURL and
-// Prefix: login, callback, logout and logged-out. Behind a proxy that strips
-// the path of BaseURL, mount the relying party itself as a handler at Prefix.
+// Prefix: login, callback, logout, logged-out and, of an app with keys of its
+// own, jwks.json. Behind a proxy that strips the path of BaseURL, mount the
+// relying party itself as a handler at Prefix.
 func (rp *RelyingParty) Mount(mux oidckit.Mux) {
 	for path := range rp.routes {
 		mux.Handle(rp.site.base.Path+path, rp)
@@ -144,6 +152,8 @@ func (rp *RelyingParty) clientConfig() client.Config {
 		Scope: rp.cfg.Scopes, Resource: rp.cfg.Resource, IDTokenSignedResponseAlg: rp.cfg.IDTokenSignedResponseAlg,
 		UserinfoSignedResponseAlg: rp.cfg.UserinfoSignedResponseAlg,
 		HTTPClient:                rp.cfg.HTTPClient, Logger: rp.cfg.Logger,
+		TokenEndpointAuthSigningAlg: rp.cfg.TokenEndpointAuthSigningAlg, AllowTokenEndpointAudience: rp.cfg.AllowTokenEndpointAudience,
+		Signer: rp.keys.signer,
 	}
 }
 

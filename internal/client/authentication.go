@@ -14,11 +14,18 @@ import (
 // authenticates (RFC 6749 §2.3).
 func (c *Client) formRequest(ctx context.Context, m *oidckit.ProviderMetadata, endpoint string, form url.Values) (*http.Request, error) {
 	method := c.authMethod(m)
-	if method != oidckit.AuthMethodClientSecretBasic {
-		form.Set("client_id", c.cfg.ClientID)
-	}
-	if method == oidckit.AuthMethodClientSecretPost {
+	switch method {
+	case oidckit.AuthMethodClientSecretBasic:
+	case oidckit.AuthMethodClientSecretJWT, oidckit.AuthMethodPrivateKeyJWT:
+		if err := c.assert(m, method, form); err != nil {
+			return nil, err
+		}
+	case oidckit.AuthMethodClientSecretPost:
 		form.Set("client_secret", c.cfg.ClientSecret)
+	}
+	if method != oidckit.AuthMethodClientSecretBasic {
+		// RFC 8705 §2: of a certificate too the server learns here whose it is
+		form.Set("client_id", c.cfg.ClientID)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -38,6 +45,8 @@ func (c *Client) authMethod(m *oidckit.ProviderMetadata) string {
 	switch {
 	case c.cfg.TokenEndpointAuthMethod != "":
 		return c.cfg.TokenEndpointAuthMethod
+	case c.cfg.ClientSecret == "" && c.cfg.Signer != nil:
+		return oidckit.AuthMethodPrivateKeyJWT
 	case c.cfg.ClientSecret == "":
 		return oidckit.AuthMethodNone
 	case slices.Contains(supported, oidckit.AuthMethodClientSecretPost) && !slices.Contains(supported, oidckit.AuthMethodClientSecretBasic):
@@ -46,4 +55,30 @@ func (c *Client) authMethod(m *oidckit.ProviderMetadata) string {
 		// OpenID Connect Discovery 1.0 §3: the default where nothing is named
 		return oidckit.AuthMethodClientSecretBasic
 	}
+}
+
+// withAliases is the metadata of a client that authenticates by its
+// certificate: where the server has endpoints for that, they take the place of
+// the usual ones (RFC 8705 §5).
+func (c *Client) withAliases(m *oidckit.ProviderMetadata) *oidckit.ProviderMetadata {
+	method := c.cfg.TokenEndpointAuthMethod
+	if m.MTLSEndpointAliases == nil || method != oidckit.AuthMethodTLSClientAuth && method != oidckit.AuthMethodSelfSignedTLSClientAuth {
+		return m
+	}
+	own := *m
+	for _, e := range []struct {
+		alias string
+		usual *string
+	}{
+		{m.MTLSEndpointAliases.TokenEndpoint, &own.TokenEndpoint},
+		{m.MTLSEndpointAliases.UserinfoEndpoint, &own.UserinfoEndpoint},
+		{m.MTLSEndpointAliases.IntrospectionEndpoint, &own.IntrospectionEndpoint},
+		{m.MTLSEndpointAliases.RevocationEndpoint, &own.RevocationEndpoint},
+		{m.MTLSEndpointAliases.PushedAuthorizationRequestEndpoint, &own.PushedAuthorizationRequestEndpoint},
+	} {
+		if e.alias != "" {
+			*e.usual = e.alias
+		}
+	}
+	return &own
 }

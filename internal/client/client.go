@@ -52,14 +52,15 @@ func (c *Client) Close() error {
 	return err
 }
 
-// Published returns the server's metadata as it is published. It is shared and
-// must not be modified.
+// Published returns the server's metadata as it is published, with the
+// endpoints that are meant for this client's way to authenticate. It is shared
+// and must not be modified.
 func (c *Client) Published(ctx context.Context) (*oidckit.ProviderMetadata, error) {
 	m, err := c.metadata.Metadata(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return m, nil
+	return c.withAliases(m), nil
 }
 
 // Metadata is Published for a server with the endpoints that a login needs.

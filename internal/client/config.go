@@ -24,6 +24,13 @@ type Config struct {
 	ClientSecret string
 	// TokenEndpointAuthMethod is empty where the server's metadata decides.
 	TokenEndpointAuthMethod string
+	// TokenEndpointAuthSigningAlg is the HMAC algorithm of client_secret_jwt.
+	TokenEndpointAuthSigningAlg string
+	// AllowTokenEndpointAudience names the token endpoint in assertions, for
+	// servers that take no other audience.
+	AllowTokenEndpointAudience bool
+	// Signer signs for the client, nil where it has no key.
+	Signer *jose.Signer
 	// RedirectURI is where the person comes back.
 	RedirectURI string
 	// Scope is what a login asks for.

@@ -31,12 +31,25 @@ func Parse(issuer string, data []byte) (*oidckit.ProviderMetadata, error) {
 	return m, nil
 }
 
+type namedEndpoint struct{ name, value string }
+
+// aliases are endpoints of their own (RFC 8705 §5).
+func aliases(a *oidckit.MTLSEndpointAliases) []namedEndpoint {
+	return []namedEndpoint{
+		{"mtls_endpoint_aliases.token_endpoint", a.TokenEndpoint},
+		{"mtls_endpoint_aliases.userinfo_endpoint", a.UserinfoEndpoint},
+		{"mtls_endpoint_aliases.introspection_endpoint", a.IntrospectionEndpoint},
+		{"mtls_endpoint_aliases.revocation_endpoint", a.RevocationEndpoint},
+		{"mtls_endpoint_aliases.pushed_authorization_request_endpoint", a.PushedAuthorizationRequestEndpoint},
+	}
+}
+
 // CheckEndpoints returns every problem of the endpoints' addresses, each under
 // the member's name. They are https where the issuer is, and need not be there.
 func CheckEndpoints(m *oidckit.ProviderMetadata) []error {
 	secure := strings.HasPrefix(m.Issuer, "https:")
 	var errs []error
-	for _, e := range []struct{ name, value string }{
+	endpoints := []namedEndpoint{
 		{"authorization_endpoint", m.AuthorizationEndpoint},
 		{"token_endpoint", m.TokenEndpoint},
 		{"userinfo_endpoint", m.UserinfoEndpoint},
@@ -44,7 +57,12 @@ func CheckEndpoints(m *oidckit.ProviderMetadata) []error {
 		{"end_session_endpoint", m.EndSessionEndpoint},
 		{"introspection_endpoint", m.IntrospectionEndpoint},
 		{"revocation_endpoint", m.RevocationEndpoint},
-	} {
+		{"pushed_authorization_request_endpoint", m.PushedAuthorizationRequestEndpoint},
+	}
+	if a := m.MTLSEndpointAliases; a != nil {
+		endpoints = append(endpoints, aliases(a)...)
+	}
+	for _, e := range endpoints {
 		if e.value == "" {
 			continue
 		}

@@ -2,6 +2,7 @@ package jose
 
 import (
 	"crypto"
+	"encoding/base64"
 	"fmt"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -18,7 +19,7 @@ var hmacAlgorithms = [...]struct {
 }
 
 // HMACAlgorithms returns the names of the symmetric algorithms, which
-// VerifyHMAC alone takes: they are not among Algorithms.
+// SignHMAC and VerifyHMAC alone take: they are not among Algorithms.
 func HMACAlgorithms() []string {
 	names := make([]string, len(hmacAlgorithms))
 	for i := range hmacAlgorithms {
@@ -36,6 +37,33 @@ func MinHMACSecret(alg string) int {
 		}
 	}
 	return 0
+}
+
+// SignHMAC returns a token in compact form over claims, which must be a JSON
+// object already. The secret is one that whoever verifies it shares. An empty
+// typ leaves the member out.
+func SignHMAC(alg string, secret []byte, typ string, claims []byte) (string, error) {
+	for i := range hmacAlgorithms {
+		a := &hmacAlgorithms[i]
+		if a.name != alg {
+			continue
+		}
+		// RFC 7518 §3.2
+		if len(secret) < a.hash.Size() {
+			return "", fmt.Errorf("jose: %s needs a secret of %d bytes", alg, a.hash.Size())
+		}
+		header, err := encodeHeader(alg, "", typ)
+		if err != nil {
+			return "", err
+		}
+		signed := header + "." + base64.RawURLEncoding.EncodeToString(claims)
+		sig, err := a.method.Sign(signed, secret)
+		if err != nil {
+			return "", fmt.Errorf("jose: signing with %s: %w", alg, err)
+		}
+		return signed + "." + base64.RawURLEncoding.EncodeToString(sig), nil
+	}
+	return "", fmt.Errorf("jose: algorithm %q is not symmetric", alg)
 }
 
 // VerifyHMAC checks the signature under the symmetric algorithm that the

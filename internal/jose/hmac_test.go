@@ -57,3 +57,25 @@ func TestVerifyHMAC(t *testing.T) {
 		t.Error("ES256 has a secret")
 	}
 }
+
+// RFC 7515 §3.2, RFC 7518 §3.2: what is signed here anybody can verify who has
+// the secret, and no secret is too short.
+func TestSignHMAC(t *testing.T) {
+	for _, alg := range HMACAlgorithms() {
+		secret := bytes.Repeat([]byte{7}, MinHMACSecret(alg))
+		token, err := SignHMAC(alg, secret, "JWT", []byte(`{"iss":"a"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := Parse(token)
+		if err != nil || j.VerifyHMAC(alg, secret) != nil || j.Header.Type != "JWT" || string(j.Payload) != `{"iss":"a"}` {
+			t.Errorf("%s: %s %v", alg, token, err)
+		}
+		if _, err := SignHMAC(alg, secret[1:], "JWT", nil); err == nil {
+			t.Errorf("%s signs with a short secret", alg)
+		}
+	}
+	if _, err := SignHMAC("ES256", bytes.Repeat([]byte{7}, 64), "", nil); err == nil {
+		t.Error("ES256 is taken for a symmetric algorithm")
+	}
+}

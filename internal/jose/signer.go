@@ -52,7 +52,7 @@ func NewSigner(alg, kid string, key crypto.Signer) (*Signer, error) {
 		s.opts, s.sigLen = crypto.Hash(0), ed25519.SignatureSize
 	}
 	for _, typ := range preparedTypes {
-		h, err := s.encodeHeader(typ)
+		h, err := encodeHeader(alg, kid, typ)
 		if err != nil {
 			return nil, err
 		}
@@ -70,12 +70,12 @@ func (s *Signer) KeyID() string { return s.kid }
 // Public returns the public key.
 func (s *Signer) Public() crypto.PublicKey { return s.key.Public() }
 
-func (s *Signer) encodeHeader(typ string) (string, error) {
+func encodeHeader(alg, kid, typ string) (string, error) {
 	h, err := json.Marshal(struct {
 		Algorithm string `json:"alg"`
 		KeyID     string `json:"kid,omitempty"`
 		Type      string `json:"typ,omitempty"`
-	}{s.alg.name, s.kid, typ})
+	}{alg, kid, typ})
 	if err != nil {
 		return "", fmt.Errorf("jose: encoding a header: %w", err)
 	}
@@ -95,7 +95,7 @@ func (s *Signer) Sign(typ string, claims []byte) (string, error) {
 	header, ok := s.headers[typ]
 	if !ok {
 		var err error
-		if header, err = s.encodeHeader(typ); err != nil {
+		if header, err = encodeHeader(s.alg.name, s.kid, typ); err != nil {
 			return "", err
 		}
 	}

@@ -46,23 +46,26 @@ var (
 	schema1 string
 	//go:embed schema_2.sql
 	schema2 string
+	//go:embed schema_3.sql
+	schema3 string
 )
 
 // schema returns the tables and how they came to be.
 func schema() sqldb.Schema {
 	return sqldb.Schema{
 		Component: "rp",
-		Steps:     []string{schema1, schema2},
+		Steps:     []string{schema1, schema2, schema3},
 		Oldest:    1,
 		Ending:    []string{tableSession, tableBrowserSession, tableReplay},
 	}
 }
 
 const (
-	tableSession        = "oidckit_rp_session"
-	tableBrowserSession = "oidckit_rp_browser_session"
-	tableReplay         = "oidckit_rp_replay"
-	tableAccountLink    = "oidckit_rp_account_link"
+	tableSession          = "oidckit_rp_session"
+	tableBrowserSession   = "oidckit_rp_browser_session"
+	tableReplay           = "oidckit_rp_replay"
+	tableAccountLink      = "oidckit_rp_account_link"
+	tableIdentityProvider = "oidckit_rp_identity_provider"
 )
 
 // New returns a store. It makes no call to the database.
@@ -86,10 +89,11 @@ func New(cfg Config) (*Store, error) {
 func (s *Store) Open(tenant string) rpstore.Set {
 	r := &realm{db: s.db, tenant: sqldb.Key(tenant), log: s.log.With().Str("tenant", tenant).Logger()}
 	return rpstore.Set{
-		Sessions:        sessions{r},
-		BrowserSessions: browserSessions{r},
-		Replay:          sqldb.NewReplay(s.db, tableReplay, tenant),
-		AccountLinks:    accountLinks{r},
+		Sessions:          sessions{r},
+		BrowserSessions:   browserSessions{r},
+		Replay:            sqldb.NewReplay(s.db, tableReplay, tenant),
+		AccountLinks:      accountLinks{r},
+		IdentityProviders: identityProviders{r},
 	}
 }
 

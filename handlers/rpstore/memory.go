@@ -53,10 +53,11 @@ func (m *Memory) Open(tenant string) Set {
 	set, ok := m.sets[tenant]
 	if !ok {
 		set = Set{
-			Sessions:        newMemorySessions(m.maxRecords),
-			BrowserSessions: newMemoryBrowserSessions(m.maxRecords),
-			Replay:          memtable.NewReplay(m.maxRecords),
-			AccountLinks:    newMemoryAccountLinks(m.maxRecords),
+			Sessions:          newMemorySessions(m.maxRecords),
+			BrowserSessions:   newMemoryBrowserSessions(m.maxRecords),
+			Replay:            memtable.NewReplay(m.maxRecords),
+			AccountLinks:      newMemoryAccountLinks(m.maxRecords),
+			IdentityProviders: newMemoryIdentityProviders(m.maxRecords),
 		}
 		m.sets[tenant] = set
 	}

@@ -11,8 +11,10 @@ type Set struct {
 	Sessions        Sessions
 	BrowserSessions BrowserSessions
 	Replay          oidckit.ReplayStore
-	// AccountLinks is for the broker alone.
-	AccountLinks AccountLinks
+	// AccountLinks and IdentityProviders are for the broker alone, which demands
+	// what it uses itself: a store that serves relying parties may leave them nil.
+	AccountLinks      AccountLinks
+	IdentityProviders IdentityProviders
 }
 
 // Validate names every store that is missing of those a relying party needs.

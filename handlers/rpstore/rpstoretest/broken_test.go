@@ -31,6 +31,10 @@ func TestBrokenStoresFail(t *testing.T) {
 			func(s *rpstore.Set) { s.BrowserSessions = shared{} }},
 		{"the last link wins", "a person has one link", accountLinkChecks(),
 			func(s *rpstore.Set) { s.AccountLinks = relinking{s.AccountLinks} }},
+		{"a change of an old version is made", "of changes at once to one version exactly one is made", identityProviderChecks(),
+			func(s *rpstore.Set) { s.IdentityProviders = unversioned{s.IdentityProviders} }},
+		{"two providers are the default one", "defaults put at once leave one", identityProviderChecks(),
+			func(s *rpstore.Set) { s.IdentityProviders = manyDefaults{s.IdentityProviders} }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			found := false
@@ -124,4 +128,20 @@ type relinking struct{ rpstore.AccountLinks }
 func (s relinking) CreateAccountLink(ctx context.Context, l *rpstore.AccountLink) error {
 	_ = s.DeleteAccountLink(ctx, l.Issuer, l.Subject)
 	return s.AccountLinks.CreateAccountLink(ctx, l)
+}
+
+type unversioned struct{ rpstore.IdentityProviders }
+
+func (s unversioned) PutIdentityProvider(ctx context.Context, p *rpstore.IdentityProvider) error {
+	if current, err := s.IdentityProvider(ctx, p.UUID); err == nil {
+		p.Version = current.Version
+	}
+	return s.IdentityProviders.PutIdentityProvider(ctx, p)
+}
+
+type manyDefaults struct{ rpstore.IdentityProviders }
+
+func (s manyDefaults) ListIdentityProviders(ctx context.Context, sel rpstore.IdentityProviderSelector, start, count int) ([]rpstore.IdentityProvider, int, error) {
+	sel.Default = false
+	return s.IdentityProviders.ListIdentityProviders(ctx, sel, start, count)
 }

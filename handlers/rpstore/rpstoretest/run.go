@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T, tenant string) rpstore.Set) {
 	t.Run("BrowserSessions", func(t *testing.T) { RunBrowserSessions(t, open) })
 	t.Run("Replay", func(t *testing.T) { RunReplay(t, open) })
 	t.Run("AccountLinks", func(t *testing.T) { RunAccountLinks(t, open) })
+	t.Run("IdentityProviders", func(t *testing.T) { RunIdentityProviders(t, open) })
 	t.Run("Tenants", func(t *testing.T) { RunTenants(t, open) })
 }
 
@@ -36,6 +37,9 @@ func RunBrowserSessions(t *testing.T, open Open) { storetest.Run(t, browserSessi
 
 // RunAccountLinks shows the contract of AccountLinks.
 func RunAccountLinks(t *testing.T, open Open) { storetest.Run(t, accountLinkChecks(), open) }
+
+// RunIdentityProviders shows the contract of IdentityProviders.
+func RunIdentityProviders(t *testing.T, open Open) { storetest.Run(t, identityProviderChecks(), open) }
 
 // RunReplay shows the contract of oidckit.ReplayStore.
 func RunReplay(t *testing.T, open Open) {

@@ -19,6 +19,7 @@ func tenantChecks() []storetest.Check[pair] {
 		{Name: "browser sessions", Run: tenantsBrowserSessions},
 		{Name: "replays", Run: tenantsReplays},
 		{Name: "account links", Run: tenantsAccountLinks},
+		{Name: "identity providers", Run: tenantsIdentityProviders},
 	}
 }
 
@@ -78,4 +79,25 @@ func tenantsAccountLinks(ctx context.Context, p pair) error {
 		err = errors.New("an account has another app's links")
 	}
 	return err
+}
+
+func tenantsIdentityProviders(ctx context.Context, p pair) error {
+	own, other := newProvider(), newProvider()
+	own.Default, other.Default = true, true
+	other.UUID, other.Identifier, other.Domains = own.UUID, own.Identifier, own.Domains
+	foreign := storetest.Clone(own)
+	foreign.Version = 1
+	return storetest.First(
+		putProviders(ctx, p.a, own),
+		providerGone(ctx, p.b, own.UUID),
+		listed(ctx, p.b, rpstore.IdentityProviderSelector{Domain: own.Domains[0]}),
+		storetest.Want("PutIdentityProvider of another app's", putProviders(ctx, p.b, foreign), oidckit.ErrNotFound),
+		storetest.Want("DeleteIdentityProvider of another app's", p.b.IdentityProviders.DeleteIdentityProvider(ctx, own.UUID, 1), oidckit.ErrNotFound),
+		putProviders(ctx, p.b, other),
+		providerIs(ctx, p.a, own),
+		providerIs(ctx, p.b, other),
+		listed(ctx, p.b, rpstore.IdentityProviderSelector{Domain: own.Domains[0]}, other),
+		p.b.IdentityProviders.DeleteIdentityProvider(ctx, own.UUID, 1),
+		listed(ctx, p.a, rpstore.IdentityProviderSelector{Domain: own.Domains[0], Default: true}, own),
+	)
 }

@@ -24,6 +24,13 @@ func demoConfig() *config {
 			PostLogoutRedirectURIs: []string{
 				"http://localhost:8081/auth/logged-out", "http://localhost:8081/logged-out", "http://localhost:8081/",
 			},
+		}, {
+			ClientID:                "bff",
+			ClientName:              "Demo single-page app",
+			TokenEndpointAuthMethod: oidckit.AuthMethodNone,
+			GrantTypes:              []string{oidckit.GrantTypeAuthorizationCode, oidckit.GrantTypeRefreshToken},
+			RedirectURIs:            []string{"http://localhost:8083/auth/callback"},
+			PostLogoutRedirectURIs:  []string{"http://localhost:8083/auth/logged-out"},
 		}},
 		Users: []configUser{
 			{Username: "alice", Claims: demoClaims("Alice", "Adams")},

@@ -75,6 +75,12 @@ type Config struct {
 	// jwks_uri. To rotate, add a key at the end, move it to the front once every
 	// replica and the issuer know it, and drop the old one later. Optional.
 	ClientKeys []ClientKey
+	// PushedAuthorization tells the issuer what a login asks for before the
+	// browser goes there with nothing but a reference (RFC 9126): nobody can read
+	// or change it on the way. Issuers whose metadata demands it get it anyway.
+	// Each address of a login that anybody opens is then a call to the issuer:
+	// limit the rate of strangers in front of the app.
+	PushedAuthorization bool
 	// IDTokenSignedResponseAlg is the one algorithm an ID token may be signed
 	// with, as registered. Default RS256 (OpenID Connect Dynamic Client
 	// Registration 1.0 §2).

@@ -22,5 +22,5 @@
 // error text.
 //
 // Specs: OpenID Connect Core 1.0, OpenID Connect RP-Initiated Logout 1.0,
-// RFC 6749, RFC 7517, RFC 7523, RFC 7636, RFC 8705, RFC 9207, RFC 9700.
+// RFC 6749, RFC 7517, RFC 7523, RFC 7636, RFC 8705, RFC 9126, RFC 9207, RFC 9700.
 package handlers

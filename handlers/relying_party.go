@@ -153,7 +153,7 @@ func (rp *RelyingParty) clientConfig() client.Config {
 		UserinfoSignedResponseAlg: rp.cfg.UserinfoSignedResponseAlg,
 		HTTPClient:                rp.cfg.HTTPClient, Logger: rp.cfg.Logger,
 		TokenEndpointAuthSigningAlg: rp.cfg.TokenEndpointAuthSigningAlg, AllowTokenEndpointAudience: rp.cfg.AllowTokenEndpointAudience,
-		Signer: rp.keys.signer,
+		Signer: rp.keys.signer, PushedAuthorization: rp.cfg.PushedAuthorization,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ type AuthorizationRequest struct {
 }
 
 // AuthorizationURL returns where the person is sent (OpenID Connect Core 1.0
-// §3.1.2.1, RFC 7636 §4.3).
+// §3.1.2.1, RFC 7636 §4.3). Where requests are pushed it calls the server.
 func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest) (string, error) {
 	m, err := c.Metadata(ctx)
 	if err != nil {
@@ -33,12 +34,17 @@ func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest)
 	if err != nil {
 		return "", unavailable(err)
 	}
+	params := c.parameters(req)
+	maps.DeleteFunc(params, func(_, value string) bool { return value == "" })
+	if c.pushes(m) {
+		if params, err = c.push(ctx, m, params); err != nil {
+			return "", err
+		}
+	}
 	// RFC 6749 §3.1: the endpoint's own query is kept
 	q := u.Query()
-	for name, value := range c.parameters(req) {
-		if value != "" {
-			q.Set(name, value)
-		}
+	for name, value := range params {
+		q.Set(name, value)
 	}
 	u.RawQuery = q.Encode()
 	return u.String(), nil

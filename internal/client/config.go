@@ -29,6 +29,9 @@ type Config struct {
 	// AllowTokenEndpointAudience names the token endpoint in assertions, for
 	// servers that take no other audience.
 	AllowTokenEndpointAudience bool
+	// PushedAuthorization pushes the authorization requests (RFC 9126), which is
+	// done too where the server's metadata demands it.
+	PushedAuthorization bool
 	// Signer signs for the client, nil where it has no key.
 	Signer *jose.Signer
 	// RedirectURI is where the person comes back.

@@ -18,5 +18,5 @@
 // goroutines for them that Close ends.
 //
 // Specs: OpenID Connect Core 1.0, RFC 6749, RFC 7523, RFC 7636, RFC 8705, RFC
-// 8707, RFC 9207.
+// 8707, RFC 9126, RFC 9207.
 package client

@@ -48,17 +48,9 @@ func readTokenAnswer(resp *httpx.Response) (*Tokens, error) {
 // tokenError tells a refusal of the code from trouble at the issuer or in our
 // own registration (RFC 6749 §5.2).
 func tokenError(resp *httpx.Response) error {
-	var answer struct {
-		Error string `json:"error"`
-	}
-	if resp.IsJSON() {
-		_ = strictjson.Unmarshal(resp.Body, &answer)
-	}
-	if !IsErrorCode(answer.Error) {
-		answer.Error = "none"
-	}
-	cause := fmt.Errorf("the token endpoint answered with status %d and error %s", resp.Status, answer.Error)
-	if resp.Status == http.StatusBadRequest && answer.Error != string(oidckit.InvalidClient) && answer.Error != string(oidckit.UnauthorizedClient) {
+	code := errorCode(resp)
+	cause := fmt.Errorf("the token endpoint answered with status %d and error %s", resp.Status, code)
+	if resp.Status == http.StatusBadRequest && code != string(oidckit.InvalidClient) && code != string(oidckit.UnauthorizedClient) {
 		return refuse("code_refused", cause)
 	}
 	return unavailable(cause)

@@ -49,7 +49,7 @@ func (c Config) checkByHand() []error {
 	}{
 		{"authorization_endpoint", m.AuthorizationEndpoint, true},
 		{"token_endpoint", m.TokenEndpoint, true},
-		{"jwks_uri", m.JWKSURI, c.KeySet == nil && c.Certificates == nil},
+		{"jwks_uri", m.JWKSURI, c.KeySet == nil && c.Certificates == nil && c.OAuth2 == nil},
 	} {
 		if needed.needed && needed.value == "" {
 			bad(fmt.Errorf("%s is empty", needed.name))

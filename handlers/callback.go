@@ -81,11 +81,7 @@ func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, code string
 	if err != nil {
 		return err
 	}
-	id, err := rp.client.CheckIDToken(ctx, tx.expected(), tokens)
-	if err != nil {
-		return err
-	}
-	claims, err := rp.client.Claims(ctx, tokens, id)
+	id, claims, err := rp.identify(ctx, tx, tokens)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,9 @@ type Config struct {
 	// dates are not looked at and no chain is followed: who puts them here
 	// vouches for them, and has to replace them when the issuer does.
 	Certificates []byte
+	// OAuth2 is for a provider that knows no OpenID Connect; Issuer is then what
+	// the app calls it. Nil means an OpenID provider.
+	OAuth2 *OAuth2
 	// ClientID is the app's client identifier. Required.
 	ClientID string
 	// ClientSecret makes the app a confidential client. Empty for a public one.
@@ -50,7 +53,7 @@ type Config struct {
 	// "/auth"; "/" puts them at the top.
 	Prefix string
 	// Scopes is what a login asks for. Default ["openid"], which is always
-	// among them (OpenID Connect Core 1.0 §3.1.2.1).
+	// among them (OpenID Connect Core 1.0 §3.1.2.1). With OAuth2 none is needed.
 	Scopes oidckit.Scope
 	// Sessions keeps the sessions. Required. Two relying parties may share it.
 	Sessions *Sessions
@@ -118,7 +121,7 @@ func (c Config) withDefaults() Config {
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix
 	}
-	if len(c.Scopes) == 0 {
+	if len(c.Scopes) == 0 && c.OAuth2 == nil {
 		c.Scopes = oidckit.Scope{oidckit.ScopeOpenID}
 	}
 	if c.IDTokenSignedResponseAlg == "" {
@@ -151,7 +154,8 @@ func (c Config) validate() (site, error) {
 	s, err := newSite(c.BaseURL)
 	bad("BaseURL", err)
 	bad("Prefix", checkPrefix(c.Prefix))
-	bad("Scopes", checkScopes(c.Scopes))
+	bad("Scopes", checkScopes(c.Scopes, c.OAuth2 == nil))
+	bad("OAuth2", c.checkOAuth2())
 	bad("Sessions", c.checkSessions(s, err == nil))
 	c.checkAuthentication(bad)
 	bad("IDTokenSignedResponseAlg", checkAlgorithm(c.IDTokenSignedResponseAlg))
@@ -179,13 +183,16 @@ func (c Config) checkSessions(s site, known bool) error {
 	return c.Sessions.check()
 }
 
-func checkScopes(s oidckit.Scope) error {
+func checkScopes(s oidckit.Scope, openID bool) error {
+	if len(s) == 0 && !openID {
+		return nil
+	}
 	parsed, err := oidckit.ParseScope(s.String())
 	if err != nil {
 		return errors.New("is not a list of scope tokens")
 	}
 	// OpenID Connect Core 1.0 §3.1.2.1
-	if !parsed.Has(oidckit.ScopeOpenID) {
+	if openID && !parsed.Has(oidckit.ScopeOpenID) {
 		return errors.New("must contain openid")
 	}
 	return nil

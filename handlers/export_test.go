@@ -42,3 +42,14 @@ func EndPlanted(t testing.TB, rp *RelyingParty, s *Sessions, cookie *http.Cookie
 		}
 	})).ServeHTTP(httptest.NewRecorder(), r)
 }
+
+// BearerClient is what OAuth2.Identify gets for an issuer.
+func BearerClient(t testing.TB, issuer string, c *http.Client, token string) *http.Client {
+	t.Helper()
+	own, err := client.New(client.Config{Issuer: issuer, HTTPClient: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { own.Close() })
+	return own.BearerClient(&client.Tokens{AccessToken: token})
+}

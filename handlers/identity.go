@@ -41,17 +41,12 @@ func (rp *RelyingParty) mapIdentity(ctx context.Context, id oidckit.Identity) (*
 	}
 	given := id
 	given.Audience, given.Scope, given.AMR, given.Claims = slices.Clone(id.Audience), slices.Clone(id.Scope), slices.Clone(id.AMR), slices.Clone(id.Claims)
-	mapped, err := rp.askApp(ctx, given)
+	mapped, err := askApp(ctx, "MapIdentity", func() (oidckit.Identity, error) { return rp.cfg.MapIdentity(ctx, given) })
 	if f, ok := errors.AsType[*failure](err); ok {
 		return nil, f
 	}
 	if err != nil {
-		f := &failure{status: http.StatusForbidden, reason: "identity_refused", cause: err,
-			message: "You are signed in at the sign-in service, but this app does not let you in."}
-		if e, ok := errors.AsType[*oidckit.Error](err); ok {
-			f.status = e.HTTPStatus()
-		}
-		return nil, f
+		return nil, identityRefused(err)
 	}
 	mapped.Issuer, mapped.Subject, mapped.ClientID, mapped.SessionID = id.Issuer, id.Subject, id.ClientID, id.SessionID
 	mapped.IssuedAt, mapped.ExpiresAt, mapped.TokenID = id.IssuedAt, id.ExpiresAt, ""
@@ -61,29 +56,40 @@ func (rp *RelyingParty) mapIdentity(ctx context.Context, id oidckit.Identity) (*
 	return &mapped, nil
 }
 
-// askApp runs the app's hook beside the request, which ends at its deadline
-// whatever the hook does.
-func (rp *RelyingParty) askApp(ctx context.Context, given oidckit.Identity) (oidckit.Identity, error) {
+// identityRefused is a person whom the app does not want.
+func identityRefused(cause error) *failure {
+	f := &failure{status: http.StatusForbidden, reason: "identity_refused", cause: cause,
+		message: "You are signed in at the sign-in service, but this app does not let you in."}
+	if e, ok := errors.AsType[*oidckit.Error](cause); ok {
+		f.status = e.HTTPStatus()
+	}
+	return f
+}
+
+// askApp runs a hook of the app's beside the request, which ends at its
+// deadline whatever the hook does.
+func askApp[T any](ctx context.Context, name string, hook func() (T, error)) (T, error) {
 	type answer struct {
-		id  oidckit.Identity
-		err error
+		value T
+		err   error
 	}
 	answers := make(chan answer, 1)
 	go func() {
 		// What stands where the hook does not return at all.
 		a := answer{err: &failure{status: http.StatusInternalServerError, reason: "panic",
-			message: "Something went wrong on our side.", cause: errors.New("handlers: MapIdentity panicked")}}
+			message: "Something went wrong on our side.", cause: fmt.Errorf("handlers: %s panicked", name)}}
 		defer func() {
 			_ = recover()
 			answers <- a
 		}()
-		a.id, a.err = rp.cfg.MapIdentity(ctx, given)
+		a.value, a.err = hook()
 	}()
 	select {
 	case a := <-answers:
-		return a.id, a.err
+		return a.value, a.err
 	case <-ctx.Done():
-		return given, storeDown(fmt.Errorf("handlers: MapIdentity did not answer: %w", ctx.Err()))
+		var none T
+		return none, storeDown(fmt.Errorf("handlers: %s did not answer: %w", name, ctx.Err()))
 	}
 }
 

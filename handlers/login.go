@@ -23,6 +23,9 @@ const (
 // sealed are read; nothing is passed on (OWASP ASVS 5.0 10.2.3).
 func (rp *RelyingParty) serveLogin(w http.ResponseWriter, r *http.Request) error {
 	req := rp.readLoginRequest(r.URL.RawQuery)
+	if err := rp.checkVouched(req); err != nil {
+		return err
+	}
 	tx := newTransaction(req)
 	target, err := rp.client.AuthorizationURL(r.Context(), client.AuthorizationRequest{
 		State: tx.state, Nonce: tx.nonceText(), CodeVerifier: tx.codeVerifier(), Login: req,

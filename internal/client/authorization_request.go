@@ -51,13 +51,17 @@ func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest)
 }
 
 func (c *Client) parameters(req AuthorizationRequest) map[string]string {
+	nonce := req.Nonce
+	if c.cfg.PlainOAuth != nil {
+		nonce = ""
+	}
 	return map[string]string{
 		"response_type":         "code",
 		"client_id":             c.cfg.ClientID,
 		"redirect_uri":          c.cfg.RedirectURI,
 		"scope":                 c.cfg.Scope.String(),
 		"state":                 req.State,
-		"nonce":                 req.Nonce,
+		"nonce":                 nonce,
 		"code_challenge":        codeChallenge(req.CodeVerifier),
 		"code_challenge_method": "S256",
 		"resource":              c.cfg.Resource,

@@ -19,7 +19,9 @@ type Config struct {
 	Metadata *oidckit.ProviderMetadata
 	// Keys are those of its signatures that are known by hand, nil where its
 	// jwks_uri has them.
-	Keys         []jose.JWK
+	Keys []jose.JWK
+	// PlainOAuth is nil for an OpenID provider.
+	PlainOAuth   *PlainOAuth
 	ClientID     string
 	ClientSecret string
 	// TokenEndpointAuthMethod is empty where the server's metadata decides.

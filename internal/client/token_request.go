@@ -32,5 +32,5 @@ func (c *Client) Exchange(ctx context.Context, code, codeVerifier string) (*Toke
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return readTokenAnswer(resp)
+	return c.readTokenAnswer(resp)
 }

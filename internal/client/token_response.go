@@ -31,14 +31,14 @@ type Tokens struct {
 	Expires time.Time
 }
 
-func readTokenAnswer(resp *httpx.Response) (*Tokens, error) {
+func (c *Client) readTokenAnswer(resp *httpx.Response) (*Tokens, error) {
 	if resp.Status != http.StatusOK {
 		return nil, tokenError(resp)
 	}
 	if !resp.IsJSON() {
 		return nil, refuse("token_response", errors.New("the token response is not JSON"))
 	}
-	t, err := parseTokens(resp.Body, time.Now())
+	t, err := c.parseTokens(resp.Body, time.Now())
 	if err != nil {
 		return nil, refuse("token_response", err)
 	}
@@ -57,7 +57,7 @@ func tokenError(resp *httpx.Response) error {
 }
 
 // parseTokens implements RFC 6749 §5.1 and OpenID Connect Core 1.0 §3.1.3.3.
-func parseTokens(body []byte, now time.Time) (*Tokens, error) {
+func (c *Client) parseTokens(body []byte, now time.Time) (*Tokens, error) {
 	var tokenType string
 	t := new(Tokens)
 	err := strictjson.Object(body, func(name []byte, v strictjson.Value) (err error) {
@@ -85,10 +85,14 @@ func parseTokens(body []byte, now time.Time) (*Tokens, error) {
 		}
 		return nil
 	})
+	plain := c.cfg.PlainOAuth != nil
+	if plain {
+		t.IDToken = ""
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the token response cannot be read: %w", err)
-	case t.IDToken == "" || len(t.IDToken) > jose.MaxToken:
+	case !plain && (t.IDToken == "" || len(t.IDToken) > jose.MaxToken):
 		return nil, errors.New("the token response has no ID token")
 	// RFC 6749 §7.1: a token of a type that is not understood must not be used
 	case !strings.EqualFold(tokenType, "Bearer"):

@@ -15,7 +15,7 @@ func FuzzTokenResponse(f *testing.F) {
 	f.Add([]byte(`{"error":"invalid_grant"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		now := time.Now()
-		got, err := parseTokens(body, now)
+		got, err := new(Client).parseTokens(body, now)
 		if err != nil {
 			return
 		}

@@ -34,12 +34,19 @@ func IsProtocolClaim(name string) bool { return slices.Contains(protocolClaims, 
 // endpoint, those of userinfo that the ID token has not
 // (OpenID Connect Core 1.0 §5.3).
 func (c *Client) Claims(ctx context.Context, tokens *Tokens, id *IDToken) (oidckit.Claims, error) {
-	m, err := c.Metadata(ctx)
+	userinfo, err := c.Userinfo(ctx, tokens)
 	if err != nil {
 		return nil, err
 	}
-	if m.UserinfoEndpoint == "" {
-		return joinClaims(id, nil)
+	return joinClaims(id, userinfo)
+}
+
+// Userinfo returns what the userinfo endpoint says of a person, nil where there
+// is none.
+func (c *Client) Userinfo(ctx context.Context, tokens *Tokens) ([]byte, error) {
+	m, err := c.Metadata(ctx)
+	if err != nil || m.UserinfoEndpoint == "" {
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.UserinfoEndpoint, nil)
 	if err != nil {
@@ -59,34 +66,22 @@ func (c *Client) Claims(ctx context.Context, tokens *Tokens, id *IDToken) (oidck
 		return nil, unavailable(fmt.Errorf("userinfo was answered with status %d", resp.Status))
 	}
 	if c.cfg.UserinfoSignedResponseAlg != "" {
-		claims, err := c.readSignedUserinfo(ctx, resp)
-		if err != nil {
-			return nil, err
-		}
-		return joinClaims(id, claims)
+		return c.readSignedUserinfo(ctx, resp)
 	}
 	// OpenID Connect Core 1.0 §5.3.2: what nobody has registered for is not taken
 	if !resp.IsJSON() {
 		return nil, refuse("userinfo", errors.New("userinfo is not JSON"))
 	}
-	return joinClaims(id, resp.Body)
+	return resp.Body, nil
 }
 
 // joinClaims lets the ID token win. A nil userinfo adds nothing.
 func joinClaims(id *IDToken, userinfo []byte) (oidckit.Claims, error) {
 	var names []string
-	out := []byte{'{'}
-	add := func(name []byte, v strictjson.Value) {
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		// The name goes back as it was decoded, escaped anew.
-		out = appendName(out, name)
-		out = append(append(out, ':'), v...)
-	}
+	set := newClaimSet()
 	err := strictjson.Object(id.Claims, func(name []byte, v strictjson.Value) error {
 		names = append(names, string(name))
-		add(name, v)
+		set.add(name, v)
 		return nil
 	})
 	if err != nil {
@@ -100,7 +95,7 @@ func joinClaims(id *IDToken, userinfo []byte) (oidckit.Claims, error) {
 				return err
 			}
 			if !slices.Contains(names, string(name)) && !IsProtocolClaim(string(name)) {
-				add(name, v)
+				set.add(name, v)
 			}
 			return nil
 		})
@@ -112,14 +107,32 @@ func joinClaims(id *IDToken, userinfo []byte) (oidckit.Claims, error) {
 			return nil, refuse("userinfo", err)
 		}
 	}
-	if len(out) > MaxClaims {
-		return nil, refuse("claims_too_large", fmt.Errorf("the claims have %d bytes, %d are kept", len(out), MaxClaims))
-	}
-	return append(out, '}'), nil
+	return set.done()
 }
 
-func appendName(out, name []byte) []byte {
-	// The name is valid UTF-8, so that this cannot fail.
-	quoted, _ := json.Marshal(string(name))
-	return append(out, quoted...)
+// claimSet is a JSON object in the making.
+type claimSet []byte
+
+func newClaimSet() claimSet { return claimSet{'{'} }
+
+// add appends a member whose name the set has not yet.
+func (s *claimSet) add(name []byte, v strictjson.Value) {
+	if len(*s) > 1 {
+		*s = append(*s, ',')
+	}
+	// The name goes back as it was decoded, escaped anew.
+	*s = append(append(append(*s, quote(string(name))...), ':'), v...)
+}
+
+func (s claimSet) done() (oidckit.Claims, error) {
+	if len(s) > MaxClaims {
+		return nil, refuse("claims_too_large", fmt.Errorf("the claims have %d bytes, %d are kept", len(s), MaxClaims))
+	}
+	return oidckit.Claims(append(s, '}')), nil
+}
+
+// quote writes a JSON string. It is valid UTF-8, so that this cannot fail.
+func quote(s string) []byte {
+	quoted, _ := json.Marshal(s)
+	return quoted
 }

@@ -41,6 +41,9 @@ type Config struct {
 	// OAuth2 is for a provider that knows no OpenID Connect; Issuer is then what
 	// the app calls it. Nil means an OpenID provider.
 	OAuth2 *OAuth2
+	// Legacy switches on what an issuer wants against the standards. Default: none
+	// of it.
+	Legacy *Legacy
 	// ClientID is the app's client identifier. Required.
 	ClientID string
 	// ClientSecret makes the app a confidential client. Empty for a public one.
@@ -156,6 +159,7 @@ func (c Config) validate() (site, error) {
 	bad("Prefix", checkPrefix(c.Prefix))
 	bad("Scopes", checkScopes(c.Scopes, c.OAuth2 == nil))
 	bad("OAuth2", c.checkOAuth2())
+	bad("Legacy", c.checkLegacy())
 	bad("Sessions", c.checkSessions(s, err == nil))
 	c.checkAuthentication(bad)
 	bad("IDTokenSignedResponseAlg", checkAlgorithm(c.IDTokenSignedResponseAlg))

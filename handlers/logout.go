@@ -107,6 +107,10 @@ func (rp *RelyingParty) leave(ctx context.Context, w http.ResponseWriter, hint s
 		redirect(w, http.StatusSeeOther, rp.home)
 		return
 	}
+	if rp.cfg.legacy().LogoutByGet {
+		redirect(w, http.StatusSeeOther, rp.legacyLogoutURL(target))
+		return
+	}
 	state := secret.ID()
 	http.SetCookie(w, rp.site.cookie(rp.logoutCookieName(), state, int(loginLifetime/time.Second)))
 	redirect(w, http.StatusSeeOther, rp.endSessionURL(target, hint, state))

@@ -146,7 +146,7 @@ func (rp *RelyingParty) clientConfig() client.Config {
 	// The config was checked.
 	keys, _ := rp.cfg.keysByHand()
 	return client.Config{
-		Metadata: rp.cfg.Metadata, Keys: keys, PlainOAuth: rp.cfg.plainOAuth(),
+		Metadata: rp.cfg.Metadata, Keys: keys, PlainOAuth: rp.cfg.plainOAuth(), Legacy: rp.cfg.legacy(),
 		Issuer: rp.cfg.Issuer, ClientID: rp.cfg.ClientID, ClientSecret: rp.cfg.ClientSecret,
 		TokenEndpointAuthMethod: rp.cfg.TokenEndpointAuthMethod, RedirectURI: rp.url("/callback"),
 		Scope: rp.cfg.Scopes, Resource: rp.cfg.Resource, IDTokenSignedResponseAlg: rp.cfg.IDTokenSignedResponseAlg,

@@ -16,6 +16,7 @@ func (c *Client) formRequest(ctx context.Context, m *oidckit.ProviderMetadata, e
 	method := c.authMethod(m)
 	switch method {
 	case oidckit.AuthMethodClientSecretBasic:
+		c.cfg.Legacy.addSecret(form, &c.cfg)
 	case oidckit.AuthMethodClientSecretJWT, oidckit.AuthMethodPrivateKeyJWT:
 		if err := c.assert(m, method, form); err != nil {
 			return nil, err
@@ -43,6 +44,8 @@ func (c *Client) formRequest(ctx context.Context, m *oidckit.ProviderMetadata, e
 func (c *Client) authMethod(m *oidckit.ProviderMetadata) string {
 	supported := m.TokenEndpointAuthMethodsSupported
 	switch {
+	case c.cfg.Legacy.ClientSecretBoth:
+		return oidckit.AuthMethodClientSecretBasic
 	case c.cfg.TokenEndpointAuthMethod != "":
 		return c.cfg.TokenEndpointAuthMethod
 	case c.cfg.ClientSecret == "" && c.cfg.Signer != nil:

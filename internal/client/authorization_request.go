@@ -55,6 +55,10 @@ func (c *Client) parameters(req AuthorizationRequest) map[string]string {
 	if c.cfg.PlainOAuth != nil {
 		nonce = ""
 	}
+	challenge, method := codeChallenge(req.CodeVerifier), "S256"
+	if c.cfg.Legacy.InsecureNoPKCE {
+		challenge, method = "", ""
+	}
 	return map[string]string{
 		"response_type":         "code",
 		"client_id":             c.cfg.ClientID,
@@ -62,8 +66,8 @@ func (c *Client) parameters(req AuthorizationRequest) map[string]string {
 		"scope":                 c.cfg.Scope.String(),
 		"state":                 req.State,
 		"nonce":                 nonce,
-		"code_challenge":        codeChallenge(req.CodeVerifier),
-		"code_challenge_method": "S256",
+		"code_challenge":        challenge,
+		"code_challenge_method": method,
 		"resource":              c.cfg.Resource,
 		"prompt":                strings.Join(req.Login.Prompt, " "),
 		"acr_values":            strings.Join(req.Login.ACRValues, " "),

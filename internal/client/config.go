@@ -21,7 +21,9 @@ type Config struct {
 	// jwks_uri has them.
 	Keys []jose.JWK
 	// PlainOAuth is nil for an OpenID provider.
-	PlainOAuth   *PlainOAuth
+	PlainOAuth *PlainOAuth
+	// Legacy is what the server wants against the standards.
+	Legacy       Legacy
 	ClientID     string
 	ClientSecret string
 	// TokenEndpointAuthMethod is empty where the server's metadata decides.

@@ -20,6 +20,7 @@ func (c *Client) Exchange(ctx context.Context, code, codeVerifier string) (*Toke
 	if c.cfg.Resource != "" {
 		form.Set("resource", c.cfg.Resource)
 	}
+	c.cfg.Legacy.addToExchange(form, &c.cfg)
 	m, err := c.Metadata(ctx)
 	if err != nil {
 		return nil, err

@@ -76,7 +76,7 @@ func (c *Client) parseTokens(body []byte, now time.Time) (*Tokens, error) {
 				t.Scope = lenientScope(s)
 			}
 		case "expires_in":
-			t.Expires, err = expiry(v, now)
+			t.Expires, err = c.expiry(v, now)
 		case "error":
 			err = errors.New("the token response is an error with status 200")
 		}
@@ -105,10 +105,13 @@ func (c *Client) parseTokens(body []byte, now time.Time) (*Tokens, error) {
 	return t, nil
 }
 
-func expiry(v strictjson.Value, now time.Time) (time.Time, error) {
+func (c *Client) expiry(v strictjson.Value, now time.Time) (time.Time, error) {
 	n, err := v.Int()
 	if err != nil {
 		return time.Time{}, err
+	}
+	if c.cfg.Legacy.ExpiresInMilliseconds && n > 0 {
+		n /= 1000
 	}
 	if n < 0 || n > maxExpiresIn {
 		return time.Time{}, errors.New("is no lifetime")

@@ -29,3 +29,31 @@ func FuzzTokenResponse(f *testing.F) {
 		}
 	})
 }
+
+// Row B2: some servers mean milliseconds.
+func TestExpiresIn(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	for _, row := range []struct {
+		value        string
+		milliseconds bool
+		want         time.Duration
+		ok           bool
+	}{
+		{"3600", false, time.Hour, true},
+		{"3600000", true, time.Hour, true},
+		{"1999", true, time.Second, true},
+		{"999", true, 0, true},
+		{"315360000000", true, maxTokenLifetime, true},
+		{"-1", false, 0, false},
+		{"-1", true, 0, false},
+		{"-1000", true, 0, false},
+		{"9223372036854775807", false, 0, false},
+		{"9223372036854775807", true, 0, false},
+	} {
+		c := &Client{cfg: Config{Legacy: Legacy{ExpiresInMilliseconds: row.milliseconds}}}
+		got, err := c.parseTokens([]byte(`{"access_token":"a","token_type":"bearer","id_token":"b","expires_in":`+row.value+`}`), now)
+		if (err == nil) != row.ok || err == nil && got.Expires.Sub(now) != row.want {
+			t.Errorf("%s, milliseconds %v: %+v %v", row.value, row.milliseconds, got, err)
+		}
+	}
+}

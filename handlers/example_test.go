@@ -122,6 +122,50 @@ func ExampleSessions() {
 	// colour: green
 }
 
+// An app that registers itself: what the issuer answers is kept, and makes the
+// relying party at every start.
+func ExampleRegister() {
+	cfg := handlers.Config{Issuer: "https://id.example", BaseURL: "https://shop.example", Sessions: exampleSessions()}
+	m := cfg.ClientMetadata()
+	m.ClientName = "The shop"
+	reg, err := handlers.Register(context.Background(), handlers.RegistrationRequest{
+		Issuer: cfg.Issuer, Metadata: m,
+		HTTPClient: answering(`{"client_id":"s6BhdRkqt3","client_secret":"shh","client_secret_expires_at":0}`),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cfg.ClientID, cfg.ClientSecret = reg.ClientID, reg.ClientSecret
+	rp, err := handlers.NewRelyingParty(cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer rp.Close()
+	fmt.Println(m.RedirectURIs, reg.ClientID)
+	// Output: [https://shop.example/auth/callback] s6BhdRkqt3
+}
+
+// answering stands for an issuer that registers clients.
+func answering(registration string) *http.Client {
+	return &http.Client{Transport: roundTrip(func(r *http.Request) *http.Response {
+		w := httptest.NewRecorder()
+		w.Header().Set("Content-Type", "application/json")
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusCreated)
+			fmt.Fprint(w, registration)
+		} else {
+			fmt.Fprint(w, `{"issuer":"https://id.example","registration_endpoint":"https://id.example/register"}`)
+		}
+		return w.Result()
+	})}
+}
+
+type roundTrip func(*http.Request) *http.Response
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
 // The app's own forms are protected from other sites.
 func ExampleRelyingParty_CrossOriginProtection() {
 	sessions := exampleSessions()

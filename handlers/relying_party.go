@@ -139,7 +139,7 @@ func (rp *RelyingParty) Close() error {
 
 // url returns an address of ours, made of the configured base URL.
 func (rp *RelyingParty) url(path string) string {
-	return rp.site.base.Scheme + "://" + rp.site.base.Host + rp.site.base.Path + strings.TrimSuffix(rp.cfg.Prefix, "/") + path
+	return rp.site.url(rp.cfg.Prefix, path)
 }
 
 func (rp *RelyingParty) clientConfig() client.Config {

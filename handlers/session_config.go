@@ -72,6 +72,11 @@ func newSite(baseURL string) (site, error) {
 	return site{base: u, secure: u.Scheme == "https"}, nil
 }
 
+// url makes an address of what lies at path under prefix.
+func (s site) url(prefix, path string) string {
+	return s.base.Scheme + "://" + s.base.Host + s.base.Path + strings.TrimSuffix(prefix, "/") + path
+}
+
 // cookieName makes a name that only this host can set where the site is https
 // (RFC 6265bis §4.1.3.2).
 func (s site) cookieName(name string) string {

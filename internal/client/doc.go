@@ -17,6 +17,7 @@
 // writes no response. Its metadata and its keys are cached, and it starts
 // goroutines for them that Close ends.
 //
-// Specs: OpenID Connect Core 1.0, RFC 6749, RFC 7523, RFC 7636, RFC 8705, RFC
+// Specs: OpenID Connect Core 1.0, OpenID Connect Discovery 1.0 §2, RFC 6749,
+// RFC 7033, RFC 7523, RFC 7591, RFC 7592, RFC 7636, RFC 8705, RFC
 // 8707, RFC 9126, RFC 9207.
 package client

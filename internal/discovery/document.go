@@ -57,6 +57,7 @@ func CheckEndpoints(m *oidckit.ProviderMetadata) []error {
 		{"end_session_endpoint", m.EndSessionEndpoint},
 		{"introspection_endpoint", m.IntrospectionEndpoint},
 		{"revocation_endpoint", m.RevocationEndpoint},
+		{"registration_endpoint", m.RegistrationEndpoint},
 		{"pushed_authorization_request_endpoint", m.PushedAuthorizationRequestEndpoint},
 	}
 	if a := m.MTLSEndpointAliases; a != nil {

@@ -85,7 +85,8 @@ func IsLoopback(host string) bool {
 
 func validHost(u *url.URL) bool {
 	host := u.Hostname()
-	if host == "" || strings.HasPrefix(host, ".") || strings.Contains(host, "..") || strings.ContainsAny(host, "%*") {
+	// url.Parse has decoded what stood there as %80.
+	if host == "" || !visibleASCII(host) || strings.HasPrefix(host, ".") || strings.Contains(host, "..") || strings.ContainsAny(host, "%*") {
 		return false
 	}
 	if strings.HasSuffix(u.Host, ":") {

@@ -51,6 +51,7 @@ func TestIssuer(t *testing.T) {
 		{"empty", "", false},
 		{"empty label", "https://id..example.com", false},
 		{"percent in host", "https://id%2eexample.com", false},
+		{"escaped byte in host", "https://id%80.example.com", false},
 		{"endless", "https://id.example.com/" + strings.Repeat("a", 3000), false},
 	}
 	for _, row := range rows {

@@ -112,22 +112,12 @@ func (h *Handler) draft(m oidckit.ClientMetadata) clients.Draft {
 	return d
 }
 
-// response is RFC 7591 §3.2.1 with RFC 7592 §3.
-type response struct {
-	oidckit.ClientMetadata
-	IssuedAt int64 `json:"client_id_issued_at"`
-	// SecretExpiresAt is there for every client with a secret; 0 is never.
-	SecretExpiresAt *int64 `json:"client_secret_expires_at,omitempty"`
-	AccessToken     string `json:"registration_access_token"`
-	Address         string `json:"registration_client_uri"`
-}
-
-func (h *Handler) describe(reg *opstore.Registration, clientSecret, token string) response {
-	res := response{
-		ClientMetadata: reg.Client.Metadata,
-		IssuedAt:       reg.Client.CreatedAt.Unix(),
-		AccessToken:    token,
-		Address:        h.URL + "?" + url.Values{"client_id": {reg.Client.Metadata.ClientID}}.Encode(),
+func (h *Handler) describe(reg *opstore.Registration, clientSecret, token string) oidckit.ClientRegistration {
+	res := oidckit.ClientRegistration{
+		ClientMetadata:          reg.Client.Metadata,
+		ClientIDIssuedAt:        reg.Client.CreatedAt.Unix(),
+		RegistrationAccessToken: token,
+		RegistrationClientURI:   h.URL + "?" + url.Values{"client_id": {reg.Client.Metadata.ClientID}}.Encode(),
 	}
 	res.ClientSecret = clientSecret
 	if len(reg.Client.SecretHashes) > 0 {
@@ -135,7 +125,7 @@ func (h *Handler) describe(reg *opstore.Registration, clientSecret, token string
 		if !reg.Client.SecretExpiresAt.IsZero() {
 			ends = reg.Client.SecretExpiresAt.Unix()
 		}
-		res.SecretExpiresAt = &ends
+		res.ClientSecretExpiresAt = &ends
 	}
 	return res
 }

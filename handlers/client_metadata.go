@@ -1,0 +1,43 @@
+package handlers
+
+import "github.com/oidckit/oidckit"
+
+// ClientMetadata returns what a relying party with this config has to be
+// registered with (RFC 7591 §2, OpenID Connect Dynamic Client Registration 1.0
+// §2): for Register, or to be typed into an issuer's console. ClientID,
+// ClientSecret and Sessions may be missing still; a config with another problem
+// gives nothing to rely on. Names and addresses that people are shown are the
+// app's to add. Without TokenEndpointAuthMethod the issuer's own default holds,
+// client_secret_basic as a rule.
+func (c Config) ClientMetadata() oidckit.ClientMetadata {
+	c = c.withDefaults()
+	s, err := newSite(c.BaseURL)
+	if err != nil || s.base == nil {
+		return oidckit.ClientMetadata{}
+	}
+	m := oidckit.ClientMetadata{
+		RedirectURIs:                []string{s.url(c.Prefix, "/callback")},
+		ResponseTypes:               []string{"code"},
+		GrantTypes:                  []string{oidckit.GrantTypeAuthorizationCode},
+		Scope:                       c.Scopes.String(),
+		TokenEndpointAuthMethod:     c.TokenEndpointAuthMethod,
+		TokenEndpointAuthSigningAlg: c.TokenEndpointAuthSigningAlg,
+	}
+	if len(c.ClientKeys) > 0 {
+		m.JWKSURI = s.url(c.Prefix, "/jwks.json")
+		// What the token endpoint is shown where there is no secret yet.
+		if m.TokenEndpointAuthMethod == "" && c.ClientSecret == "" {
+			m.TokenEndpointAuthMethod = oidckit.AuthMethodPrivateKeyJWT
+		}
+	}
+	if c.OAuth2 == nil {
+		m.ApplicationType = "web"
+		m.PostLogoutRedirectURIs = []string{s.url(c.Prefix, "/logged-out")}
+		m.IDTokenSignedResponseAlg, m.UserinfoSignedResponseAlg = c.IDTokenSignedResponseAlg, c.UserinfoSignedResponseAlg
+	}
+	// OpenID Connect Core 1.0 §11: who asks for it will redeem what it brings
+	if c.Scopes.Has(oidckit.ScopeOfflineAccess) {
+		m.GrantTypes = append(m.GrantTypes, oidckit.GrantTypeRefreshToken)
+	}
+	return m
+}

@@ -87,6 +87,9 @@ type Config struct {
 	// Each address of a login that anybody opens is then a call to the issuer:
 	// limit the rate of strangers in front of the app.
 	PushedAuthorization bool
+	// RequestObjects sends what a login asks for as a JWT. Issuers whose metadata
+	// demands signed ones get them by value where there are ClientKeys. Optional.
+	RequestObjects *RequestObjects
 	// IDTokenSignedResponseAlg is the one algorithm an ID token may be signed
 	// with, as registered. Default RS256 (OpenID Connect Dynamic Client
 	// Registration 1.0 §2).
@@ -162,6 +165,7 @@ func (c Config) validate() (site, error) {
 	bad("Legacy", c.checkLegacy())
 	bad("Sessions", c.checkSessions(s, err == nil))
 	c.checkAuthentication(bad)
+	bad("RequestObjects", c.checkRequestObjects(s))
 	bad("IDTokenSignedResponseAlg", checkAlgorithm(c.IDTokenSignedResponseAlg))
 	if c.UserinfoSignedResponseAlg != "" {
 		bad("UserinfoSignedResponseAlg", checkAlgorithm(c.UserinfoSignedResponseAlg))

@@ -23,5 +23,5 @@
 //
 // Specs: OpenID Connect Core 1.0, OpenID Connect RP-Initiated Logout 1.0,
 // OpenID Connect Discovery 1.0 §2, RFC 6749, RFC 7033, RFC 7517, RFC 7523, RFC
-// 7591, RFC 7592, RFC 7636, RFC 8705, RFC 9126, RFC 9207, RFC 9700.
+// 7591, RFC 7592, RFC 7636, RFC 8705, RFC 9101, RFC 9126, RFC 9207, RFC 9700.
 package handlers

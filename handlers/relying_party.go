@@ -39,6 +39,7 @@ type RelyingParty struct {
 	client   *client.Client
 	logins   *secret.Box
 	requests *secret.Box
+	objects  *secret.Box
 	tokens   *secret.Box
 	checked  *sessionCache
 	// redeeming remembers the logins that this replica has sent a code for.
@@ -63,6 +64,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 		id:       nameHash(22, cfg.Issuer, cfg.ClientID, cfg.BaseURL, cfg.Prefix),
 		logins:   secret.NewBox(cfg.Secrets, "rp login"),
 		requests: secret.NewBox(cfg.Secrets, "rp login request"),
+		objects:  secret.NewBox(cfg.Secrets, "rp request object"),
 		tokens:   secret.NewBox(cfg.Secrets, "rp tokens"),
 		checked:  newSessionCache(),
 		origins:  http.NewCrossOriginProtection(),
@@ -96,13 +98,17 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	if rp.keys.signer != nil {
 		rp.routes[prefix+"/jwks.json"] = rp.keys
 	}
+	if o := cfg.RequestObjects; o != nil && o.ByReference {
+		rp.routes[prefix+requestObjectRoute] = rp.route("request-object", rp.serveRequestObject, http.MethodGet)
+	}
 	return rp, nil
 }
 
 // Mount registers the routes, as plain paths, at the path of BaseURL and
-// Prefix: login, callback, logout, logged-out and, of an app with keys of its
-// own, jwks.json. Behind a proxy that strips the path of BaseURL, mount the
-// relying party itself as a handler at Prefix.
+// Prefix: login, callback, logout, logged-out and those of features that are
+// on: jwks.json of an app with keys, request-object/{object} of one that sends
+// requests by reference. Behind a proxy that strips the path of BaseURL, mount
+// the relying party itself as a handler at Prefix.
 func (rp *RelyingParty) Mount(mux oidckit.Mux) {
 	for path := range rp.routes {
 		mux.Handle(rp.site.base.Path+path, rp)
@@ -112,15 +118,24 @@ func (rp *RelyingParty) Mount(mux oidckit.Mux) {
 // ServeHTTP serves the routes, with and without the path of BaseURL in front.
 func (rp *RelyingParty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
-	if full, ok := strings.CutPrefix(path, rp.site.base.Path); ok && rp.routes[full] != nil {
-		path = full
+	h := rp.handler(strings.TrimPrefix(path, rp.site.base.Path))
+	if h == nil {
+		h = rp.handler(path)
 	}
-	h, ok := rp.routes[path]
-	if !ok {
+	if h == nil {
 		http.NotFound(w, r)
 		return
 	}
 	h.ServeHTTP(w, r)
+}
+
+// handler finds the route of a path, nil where there is none.
+func (rp *RelyingParty) handler(path string) http.Handler {
+	prefix := strings.TrimSuffix(rp.cfg.Prefix, "/")
+	if name, ok := strings.CutPrefix(path, prefix+requestObjectPath); ok && !strings.Contains(name, "/") {
+		path = prefix + requestObjectRoute
+	}
+	return rp.routes[path]
 }
 
 // Check fetches the issuer's metadata, for an app that wants to fail early. An
@@ -153,7 +168,7 @@ func (rp *RelyingParty) clientConfig() client.Config {
 		UserinfoSignedResponseAlg: rp.cfg.UserinfoSignedResponseAlg,
 		HTTPClient:                rp.cfg.HTTPClient, Logger: rp.cfg.Logger,
 		TokenEndpointAuthSigningAlg: rp.cfg.TokenEndpointAuthSigningAlg, AllowTokenEndpointAudience: rp.cfg.AllowTokenEndpointAudience,
-		Signer: rp.keys.signer, PushedAuthorization: rp.cfg.PushedAuthorization,
+		Signer: rp.keys.signer, PushedAuthorization: rp.cfg.PushedAuthorization, RequestObjects: rp.requestObjects(),
 	}
 }
 

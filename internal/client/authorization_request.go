@@ -36,6 +36,9 @@ func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest)
 	}
 	params := c.parameters(req)
 	maps.DeleteFunc(params, func(_, value string) bool { return value == "" })
+	if params, err = c.asObject(m, params); err != nil {
+		return "", err
+	}
 	if c.pushes(m) {
 		if params, err = c.push(ctx, m, params); err != nil {
 			return "", err

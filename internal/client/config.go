@@ -36,6 +36,9 @@ type Config struct {
 	// PushedAuthorization pushes the authorization requests (RFC 9126), which is
 	// done too where the server's metadata demands it.
 	PushedAuthorization bool
+	// RequestObjects sends requests as JWTs (RFC 9101), which is done too, by
+	// value, where the server's metadata demands it and there is a Signer. Optional.
+	RequestObjects *RequestObjects
 	// Signer signs for the client, nil where it has no key.
 	Signer *jose.Signer
 	// RedirectURI is where the person comes back.

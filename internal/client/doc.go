@@ -19,5 +19,5 @@
 //
 // Specs: OpenID Connect Core 1.0, OpenID Connect Discovery 1.0 §2, RFC 6749,
 // RFC 7033, RFC 7523, RFC 7591, RFC 7592, RFC 7636, RFC 8705, RFC
-// 8707, RFC 9126, RFC 9207.
+// 8707, RFC 9101, RFC 9126, RFC 9207.
 package client

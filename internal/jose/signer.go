@@ -26,7 +26,7 @@ type Signer struct {
 }
 
 // The types that the kit issues; their headers are encoded once per key.
-var preparedTypes = [...]string{"", "JWT", "at+jwt", "logout+jwt", "dpop+jwt", "token-introspection+jwt"}
+var preparedTypes = [...]string{"", "JWT", "at+jwt", "logout+jwt", "dpop+jwt", "token-introspection+jwt", "oauth-authz-req+jwt"}
 
 // NewSigner returns a signer for a key that fits the algorithm, in memory or
 // behind any crypto.Signer (a KMS, an HSM). An empty kid leaves the member

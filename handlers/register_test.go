@@ -16,11 +16,11 @@ import (
 	"github.com/oidckit/oidckit/provider/oidctest"
 )
 
-// registeringIssuer registers clients by themselves.
-func registeringIssuer(t *testing.T, f provider.Registration) *oidctest.Server {
+// registeringIssuer lets clients register themselves.
+func registeringIssuer(t *testing.T, f provider.Registration, more ...string) *oidctest.Server {
 	t.Helper()
-	return oidctest.New(t, oidctest.Config{Configure: func(c *provider.Config) {
-		c.SigningAlgs, c.Registration = []string{"ES256"}, &f
+	return oidctest.New(t, oidctest.Config{TLS: true, Configure: func(c *provider.Config) {
+		c.SigningAlgs, c.Registration = append([]string{"ES256"}, more...), &f
 	}})
 }
 
@@ -43,12 +43,12 @@ func registerAndBuild(t *testing.T, a *app, op *oidctest.Server, initial string,
 	}
 	m := cfg.ClientMetadata()
 	m.ClientName = "The app"
-	reg, err := handlers.Register(t.Context(), handlers.RegistrationRequest{Issuer: op.Issuer, Metadata: m, InitialAccessToken: initial})
+	reg, err := handlers.Register(t.Context(), handlers.RegistrationRequest{Issuer: op.Issuer, Metadata: m, InitialAccessToken: initial, HTTPClient: op.HTTPClient()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.build(&idp{Server: &httptest.Server{URL: op.Issuer}}, options{config: func(c *handlers.Config) {
-		c.IDTokenSignedResponseAlg, c.ClientID, c.ClientSecret = "ES256", reg.ClientID, reg.ClientSecret
+		c.IDTokenSignedResponseAlg, c.ClientID, c.ClientSecret, c.HTTPClient = "ES256", reg.ClientID, reg.ClientSecret, op.HTTPClient()
 		if edit != nil {
 			edit(c)
 		}
@@ -81,18 +81,18 @@ func TestRegister(t *testing.T) {
 			}
 			wantLogin(t, a, op)
 
-			again, err := handlers.ReadRegistration(t.Context(), reg, nil)
+			again, err := handlers.ReadRegistration(t.Context(), reg, op.HTTPClient())
 			if err != nil || again.ClientID != reg.ClientID || again.RedirectURIs[0] != a.URL+"/auth/callback" {
 				t.Errorf("%+v %v", again, err)
 			}
-			if err := handlers.DeleteRegistration(t.Context(), reg, nil); err != nil {
+			if err := handlers.DeleteRegistration(t.Context(), reg, op.HTTPClient()); err != nil {
 				t.Fatal(err)
 			}
 			var refused *oidckit.Error
-			if _, err := handlers.ReadRegistration(t.Context(), reg, nil); !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
+			if _, err := handlers.ReadRegistration(t.Context(), reg, op.HTTPClient()); !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
 				t.Errorf("after the end: %v", err)
 			}
-			if err := handlers.DeleteRegistration(t.Context(), reg, nil); !errors.Is(err, oidckit.InvalidToken) {
+			if err := handlers.DeleteRegistration(t.Context(), reg, op.HTTPClient()); !errors.Is(err, oidckit.InvalidToken) {
 				t.Errorf("ended twice: %v", err)
 			}
 		})
@@ -120,7 +120,7 @@ func TestRegistrationRefused(t *testing.T) {
 		"signatures by nobody":     {with(func(m *oidckit.ClientMetadata) { m.IDTokenSignedResponseAlg = "none" }), "right", oidckit.InvalidClientMetadata},
 		"a grant that has no user": {with(func(m *oidckit.ClientMetadata) { m.GrantTypes = []string{"client_credentials"} }), "right", oidckit.InvalidClientMetadata},
 	} {
-		reg, err := handlers.Register(t.Context(), handlers.RegistrationRequest{Issuer: op.Issuer, Metadata: row.m, InitialAccessToken: row.token})
+		reg, err := handlers.Register(t.Context(), handlers.RegistrationRequest{Issuer: op.Issuer, Metadata: row.m, InitialAccessToken: row.token, HTTPClient: op.HTTPClient()})
 		if reg != nil || !errors.Is(err, row.code) || errors.Is(err, oidckit.TemporarilyUnavailable) || strings.Contains(fmt.Sprint(err), "canary") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -128,7 +128,7 @@ func TestRegistrationRefused(t *testing.T) {
 	for name, req := range map[string]handlers.RegistrationRequest{
 		"RegistrationRequest.Issuer":   {Issuer: "http://id.example", Metadata: good},
 		"RegistrationRequest.Metadata": {Issuer: op.Issuer, Metadata: with(func(m *oidckit.ClientMetadata) { m.ClientSecret = "canary" })},
-		"header":                       {Issuer: op.Issuer, Metadata: good, InitialAccessToken: "canary\r\nX: y"},
+		"header":                       {Issuer: op.Issuer, HTTPClient: op.HTTPClient(), Metadata: good, InitialAccessToken: "canary\r\nX: y"},
 	} {
 		if _, err := handlers.Register(t.Context(), req); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", name, err)
@@ -174,7 +174,7 @@ func TestRegistrationAnsweredWrongly(t *testing.T) {
 		"redirect_uris that are one text": {answer(201, "{"+whole+`,"redirect_uris":"https://app.example/"}`), false},
 	}
 	ask := func() (*oidckit.ClientRegistration, error) {
-		return handlers.Register(t.Context(), handlers.RegistrationRequest{Issuer: op.Issuer, Metadata: handlers.Config{BaseURL: "https://app.example"}.ClientMetadata()})
+		return handlers.Register(t.Context(), handlers.RegistrationRequest{Issuer: op.Issuer, HTTPClient: op.HTTPClient(), Metadata: handlers.Config{BaseURL: "https://app.example"}.ClientMetadata()})
 	}
 	for name, row := range rows {
 		restore := op.Break(t, "registration_endpoint", row.fault)

@@ -30,6 +30,12 @@ func (c Config) ClientMetadata() oidckit.ClientMetadata {
 			m.TokenEndpointAuthMethod = oidckit.AuthMethodPrivateKeyJWT
 		}
 	}
+	if o := c.RequestObjects; o != nil {
+		m.RequestObjectSigningAlg = c.requestObjectAlg()
+		if o.ByReference {
+			m.RequestURIs = []string{s.url(c.Prefix, requestObjectPath)}
+		}
+	}
 	if c.OAuth2 == nil {
 		m.ApplicationType = "web"
 		m.PostLogoutRedirectURIs = []string{s.url(c.Prefix, "/logged-out")}
@@ -40,4 +46,19 @@ func (c Config) ClientMetadata() oidckit.ClientMetadata {
 		m.GrantTypes = append(m.GrantTypes, oidckit.GrantTypeRefreshToken)
 	}
 	return m
+}
+
+// requestObjectAlg is empty where a request object cannot be made.
+func (c Config) requestObjectAlg() string {
+	if c.RequestObjects.AllowUnsigned {
+		return "none"
+	}
+	if len(c.ClientKeys) == 0 {
+		return ""
+	}
+	signer, err := c.ClientKeys[0].newSigner()
+	if err != nil {
+		return ""
+	}
+	return signer.Algorithm()
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/oidckit/oidckit"
@@ -34,6 +35,11 @@ func TestClientMetadata(t *testing.T) {
 			`{"redirect_uris":["https://app.example/auth/callback"],"post_logout_redirect_uris":["https://app.example/auth/logged-out"],` +
 				`"response_types":["code"],"grant_types":["authorization_code"],"token_endpoint_auth_method":"private_key_jwt",` +
 				`"scope":"openid","application_type":"web","jwks_uri":"https://app.example/auth/jwks.json","id_token_signed_response_alg":"RS256"}`},
+		"with request objects": {func(c *handlers.Config) {
+			c.ClientSecret, c.ClientKeys, c.RequestObjects = "canary", []handlers.ClientKey{appKey("ES256")}, &handlers.RequestObjects{ByReference: true}
+		}, `{"redirect_uris":["https://app.example/auth/callback"],"post_logout_redirect_uris":["https://app.example/auth/logged-out"],` +
+			`"response_types":["code"],"grant_types":["authorization_code"],"scope":"openid","application_type":"web","jwks_uri":"https://app.example/auth/jwks.json",` +
+			`"id_token_signed_response_alg":"RS256","request_object_signing_alg":"ES256","request_uris":["https://app.example/auth/request-object/"]}`},
 	} {
 		cfg := handlers.Config{Issuer: "https://id.example", ClientID: clientID, BaseURL: "https://app.example", Sessions: sessions}
 		row.edit(&cfg)
@@ -53,6 +59,10 @@ func TestClientMetadata(t *testing.T) {
 			u, err := url.Parse(address)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if strings.HasSuffix(u.Path, "/") {
+				// A folder, one name in which stands for a login.
+				u.Path += "login"
 			}
 			if _, pattern := mux.Handler(httptest.NewRequest(http.MethodGet, u.Path, nil)); pattern == "" {
 				t.Errorf("%s: nothing is at %s", name, address)

@@ -36,7 +36,7 @@ func (c Config) checkByHand() []error {
 	bad := func(err error) { errs = append(errs, fmt.Errorf("Config.Metadata %w", err)) }
 	// OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3
 	if m.Issuer != c.Issuer {
-		bad(errors.New("issuer is another than Config.Issuer"))
+		bad(errors.New("issuer is another than the configured one"))
 	}
 	own := *m
 	own.Issuer = c.Issuer

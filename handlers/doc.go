@@ -17,6 +17,10 @@
 // store. The session itself is a record in rpstore and the only authority:
 // what the browser's session (package scs) carries is a handle to it.
 //
+// An issuer without a metadata document is described by Config.Metadata, one
+// that knows no OpenID Connect by Config.OAuth2, and one that was built against
+// the standards by Config.Legacy.
+//
 // The package guards no routes: that is middleware.RequireAuth, which takes a
 // RelyingParty through an interface. Tokens never reach a browser, a log or an
 // error text.

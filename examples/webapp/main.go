@@ -3,9 +3,11 @@
 //
 //	go run ./examples/webapp
 //	go run ./examples/webapp -base-url https://app.example.com -issuer https://login.example.com -client-id webapp -client-secret … -db sqlite:webapp.db
+//	go run ./examples/webapp -endpoints upstream.json -client-id webapp -client-secret …
 //
 // Without a flag it fits the example issuer. settings.go is what can be set,
-// app.go is what an app of one's own would be.
+// endpoints.go how an issuer without discovery is described, and app.go what an
+// app of one's own would be.
 package main
 
 import (
@@ -92,7 +94,7 @@ func (w *webapp) setUp(s *settings, logger zerolog.Logger) error {
 		// A stand-in, so that the login is looked at as well.
 		w.sessions, _ = handlers.NewSessions(handlers.SessionConfig{Secrets: s.secrets, Store: w.stores.set})
 	}
-	w.rp, loginErr = handlers.NewRelyingParty(handlers.Config{
+	config := handlers.Config{
 		Issuer:       s.issuer,
 		ClientID:     s.clientID,
 		ClientSecret: s.clientSecret,
@@ -104,7 +106,9 @@ func (w *webapp) setUp(s *settings, logger zerolog.Logger) error {
 		HTTPClient:   s.client,
 		Logger:       logger,
 		Events:       events(logger),
-	})
+	}
+	s.upstream.apply(&config)
+	w.rp, loginErr = handlers.NewRelyingParty(config)
 	return errors.Join(storesErr, asFlags(errors.Join(sessionsErr, loginErr)))
 }
 
@@ -118,6 +122,8 @@ func asFlags(err error) error {
 		"SessionConfig.BaseURL ", "-base-url: ", "Config.Issuer ", "-issuer: ", "Config.ClientID ", "-client-id: ",
 		"Config.ClientSecret ", "-client-secret: ", "Config.BaseURL ", "-base-url: ", "Config.Prefix ", "-prefix: ",
 		"Config.Scopes ", "-scopes: ", "Config.Resource ", "-resource: ",
+		"Config.Metadata ", "-endpoints: ", "Config.KeySet ", "-endpoints: jwks ", "Config.Certificates ", "-endpoints: certificate ",
+		"Config.OAuth2 ", "-endpoints: oauth2 ", "Config.Legacy ", "-endpoints: legacy ",
 	)
 	var named []string
 	var problems []error

@@ -27,9 +27,10 @@ type settings struct {
 	clientID, clientSecret string
 	scopes, prefix         string
 	db, redisURL, resource string
-	ca, secret             string
+	ca, secret, endpoints  string
 
 	redis      *redis.Options
+	upstream   *upstream
 	client     *http.Client
 	secrets    oidckit.Secrets
 	secretFile secretFile
@@ -42,6 +43,7 @@ func newFlags(s *settings) *flag.FlagSet {
 	f.StringVar(&s.addr, "addr", "127.0.0.1:8081", "address to listen on")
 	f.StringVar(&s.baseURL, "base-url", "", "address that people reach the app under\n(default http://localhost with the port of -addr: http://localhost:8081)")
 	f.StringVar(&s.issuer, "issuer", "http://localhost:9000", "issuer to log in at")
+	f.StringVar(&s.endpoints, "endpoints", "", "JSON `file` that says where the endpoints and keys of an issuer without discovery are:\nmembers of its metadata (RFC 8414), jwks or certificate (PEM), oauth2, legacy")
 	f.StringVar(&s.clientID, "client-id", "webapp", "client identifier at the issuer")
 	f.StringVar(&s.clientSecret, "client-secret", "", "client secret; a public client has none")
 	f.StringVar(&s.scopes, "scopes", "openid profile email", "what a login asks for")
@@ -65,6 +67,8 @@ func parseSettings(args []string, env func(string) (string, bool), out io.Writer
 		return s, flag.ErrHelp
 	}
 	fromEnvironment(f, env)
+	given := map[string]bool{}
+	f.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
 	bad := func(name string, err error) bool {
 		if err != nil {
 			problems = append(problems, fmt.Errorf("-%s: %w", name, err))
@@ -83,6 +87,7 @@ func parseSettings(args []string, env func(string) (string, bool), out io.Writer
 		s.redis, err = parseRedis(s.redisURL)
 		bad("redis", err)
 	}
+	bad("endpoints", s.useUpstream(given))
 	s.client, err = newClient(s.ca)
 	bad("ca", err)
 	s.secrets, s.secretFile, err = loadSecrets(s.secret, s.db)

@@ -52,11 +52,16 @@ type person struct {
 }
 
 func newPerson(t *testing.T, op *oidctest.Server) *person {
+	return newPersonWith(t, op.NewBrowser(t))
+}
+
+func newPersonWith(t *testing.T, op *oidctest.Browser) *person {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &person{t, op.NewBrowser(t), &http.Client{
+	return &person{t, op, &http.Client{
 		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -236,10 +241,9 @@ func TestProblemsAreNamedTogether(t *testing.T) {
 			[]string{"-addr", "127.0.0.1:0", "-issuer", "http://id.example", "-client-id", "", "-prefix", "auth", "-scopes", "email", "-resource", "api", "-ca", empty},
 			[]string{"-issuer", "-client-id", "-prefix", "-scopes", "-resource", "-ca"},
 		},
-		"base URL":                      {[]string{"-addr", "127.0.0.1:0", "-base-url", "http://app.example"}, []string{"-base-url"}},
-		"taken port":                    {[]string{"-addr", taken.Addr().String(), "-db", "oracle:x"}, []string{"-addr", "in use", "-db"}},
-		"a folder":                      {[]string{"-addr", "127.0.0.1:0", "-db", "sqlite:."}, []string{"-db", "folder"}},
-		"a feature that is not yet one": {[]string{"-addr", "127.0.0.1:0", "-endpoints", "x.json"}, []string{"-endpoints"}},
+		"base URL":   {[]string{"-addr", "127.0.0.1:0", "-base-url", "http://app.example"}, []string{"-base-url"}},
+		"taken port": {[]string{"-addr", taken.Addr().String(), "-db", "oracle:x"}, []string{"-addr", "in use", "-db"}},
+		"a folder":   {[]string{"-addr", "127.0.0.1:0", "-db", "sqlite:."}, []string{"-db", "folder"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

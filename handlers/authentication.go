@@ -50,13 +50,17 @@ func (c Config) checkAuthMethod() error {
 }
 
 // hasCertificate reports whether a client can show a certificate. What a
-// transport of another type does is the app's to know.
+// transport of another type does, or one that dials by itself, is the app's to
+// know.
 func hasCertificate(c *http.Client) bool {
 	if c == nil || c.Transport == nil {
 		return false
 	}
 	t, ok := c.Transport.(*http.Transport)
-	return !ok || t.TLSClientConfig != nil && (len(t.TLSClientConfig.Certificates) > 0 || t.TLSClientConfig.GetClientCertificate != nil)
+	if !ok || t.DialTLSContext != nil {
+		return true
+	}
+	return t.TLSClientConfig != nil && (len(t.TLSClientConfig.Certificates) > 0 || t.TLSClientConfig.GetClientCertificate != nil)
 }
 
 func (c Config) checkAssertionAlg() error {

@@ -23,9 +23,10 @@ const (
 type RequestObjects struct {
 	// ByReference has the issuer fetch the object, from Prefix +
 	// "/request-object/" and a name that is all that there is to it: nothing is
-	// stored. Issuers that take registered addresses alone need that folder among
-	// the request_uris. What makes an address longer than 512 characters, as a
-	// long claims parameter does, goes by value; so does what is pushed.
+	// stored. Each login has another address: an issuer that takes registered
+	// request_uris alone must be able to register the whole folder. What makes an
+	// address longer than 512 characters, as a long claims parameter does, goes by
+	// value; so does what is pushed.
 	ByReference bool
 	// AllowUnsigned makes the objects under none, for an app that is registered
 	// with that as its request_object_signing_alg. That the issuer fetches them

@@ -71,7 +71,7 @@ func readPushAnswer(resp *httpx.Response) (requestURI string, err error) {
 	switch {
 	case err != nil:
 		return "", unavailable(fmt.Errorf("the answer to a pushed authorization request cannot be read: %w", err))
-	// RFC 9126 §2.2
+	// RFC 9126 §2.2: both are there, and the lifetime is a positive one
 	case !isRequestURI(requestURI) || expiresIn <= 0:
 		return "", unavailable(errors.New("the answer to a pushed authorization request has no usable request_uri"))
 	}

@@ -84,7 +84,7 @@ func (g *sessionGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidck
 	switch {
 	case !identified || len(c.ACRValues) > 0 || c.MaxAge != nil:
 		g.login(w, r, oidckit.LoginRequest{ACRValues: c.ACRValues, MaxAge: c.MaxAge}, c.Err)
-	case isNavigation(r) || isSubmission(r):
+	case wire.IsNavigation(r) || wire.IsSubmission(r):
 		setNoStore(w.Header())
 		forbiddenNotice.write(w)
 	default:
@@ -97,9 +97,9 @@ func (g *sessionGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidck
 func (g *sessionGuard) login(w http.ResponseWriter, r *http.Request, req oidckit.LoginRequest, e *oidckit.Error) {
 	status := http.StatusFound
 	switch {
-	case isNavigation(r):
+	case wire.IsNavigation(r):
 		req.ReturnTo = returnTarget(r)
-	case isSubmission(r):
+	case wire.IsSubmission(r):
 		// RFC 9110 §15.4.4: the login is opened with GET, without what was posted
 		status, req.ReturnTo = http.StatusSeeOther, submissionTarget(r)
 	default:
@@ -155,8 +155,8 @@ func (g *sessionGuard) unavailable(w http.ResponseWriter, r *http.Request, cause
 	setNoStore(w.Header())
 	page := uncheckedNotice
 	switch {
-	case isNavigation(r):
-	case isSubmission(r):
+	case wire.IsNavigation(r):
+	case wire.IsSubmission(r):
 		page = untakenNotice
 	default:
 		wire.WriteError(w, r, wire.Unavailable(cause))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/wire"
 )
 
 // RequireSessionOrBearer guards a route that people open with a session and
@@ -64,7 +65,7 @@ func (g *sessionOrBearer) admit(w http.ResponseWriter, r *http.Request) *http.Re
 func (g *sessionOrBearer) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
 	defer survive(w, r, &g.bearer.Logger)
 	req := oidckit.LoginRequest{ACRValues: c.ACRValues, MaxAge: c.MaxAge}
-	if asksForPage(r) || isSubmission(r) {
+	if asksForPage(r) || wire.IsSubmission(r) {
 		g.session.login(w, r, req, errLoginRequired)
 		return
 	}
@@ -72,10 +73,10 @@ func (g *sessionOrBearer) Challenge(w http.ResponseWriter, r *http.Request, c oi
 	g.session.tellLogin(w, r, req, errLoginRequired)
 }
 
-// asksForPage is isNavigation where programs are expected as well: what says
+// asksForPage is wire.IsNavigation where programs are expected as well: what says
 // nothing of a page is one of them.
 func asksForPage(r *http.Request) bool {
 	says := r.Header.Get("Sec-Fetch-Mode") != "" ||
 		strings.Contains(strings.ToLower(strings.Join(r.Header["Accept"], ",")), "text/html")
-	return says && isNavigation(r)
+	return says && wire.IsNavigation(r)
 }

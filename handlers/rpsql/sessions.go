@@ -111,6 +111,8 @@ func (s sessions) EndSessions(ctx context.Context, sel rpstore.SessionSelector) 
 
 const sessionFormat = 1
 
+// sessionDoc is a row's document. Its members on refreshes came later: who does
+// not know them drops them with an update, and then nobody refreshes.
 type sessionDoc struct {
 	Issuer       string    `json:"iss"`
 	ClientID     string    `json:"client_id"`
@@ -121,6 +123,10 @@ type sessionDoc struct {
 	CreatedAt    time.Time `json:"created_at"`
 	SeenAt       time.Time `json:"seen_at"`
 	ExpiresAt    time.Time `json:"expires_at"`
+
+	TokensExpireAt time.Time            `json:"tokens_expire_at,omitzero"`
+	RefreshState   rpstore.RefreshState `json:"refresh_state,omitempty"`
+	RefreshAt      time.Time            `json:"refresh_at,omitzero"`
 }
 
 func newSessionDoc(s *rpstore.Session) sessionDoc {
@@ -134,6 +140,10 @@ func newSessionDoc(s *rpstore.Session) sessionDoc {
 		CreatedAt:    s.CreatedAt.UTC(),
 		SeenAt:       s.SeenAt.UTC(),
 		ExpiresAt:    s.ExpiresAt.UTC(),
+
+		TokensExpireAt: s.TokensExpireAt.UTC(),
+		RefreshState:   s.RefreshState,
+		RefreshAt:      s.RefreshAt.UTC(),
 	}
 }
 
@@ -150,5 +160,9 @@ func (d sessionDoc) record(handle oidckit.TokenHash, version int64) *rpstore.Ses
 		SeenAt:       d.SeenAt,
 		ExpiresAt:    d.ExpiresAt,
 		Version:      version,
+
+		TokensExpireAt: d.TokensExpireAt,
+		RefreshState:   d.RefreshState,
+		RefreshAt:      d.RefreshAt,
 	}
 }

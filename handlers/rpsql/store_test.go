@@ -140,6 +140,32 @@ func TestUnreadableRecords(t *testing.T) {
 	})
 }
 
+// FLT-60: a session of the release before, which knew nothing of refreshes, is
+// read as one that nobody refreshes.
+func TestSessionOfTheReleaseBefore(t *testing.T) {
+	databases(t, func(t *testing.T, d database) {
+		db := d.connect(t)
+		set := newStore(t, db, d.dialect).Open("app")
+		session := storetest.Fill(&rpstore.Session{})
+		session.ExpiresAt = time.Now().Add(time.Hour)
+		if err := set.Sessions.CreateSession(t.Context(), session); err != nil {
+			t.Fatal(err)
+		}
+		const before = `1 {"iss":"i","client_id":"c","sub":"s","identity":"aQ==","sealed_tokens":"dA==","created_at":"2026-01-02T03:04:05Z",
+			"seen_at":"2026-01-02T03:04:05Z","expires_at":"2027-01-02T03:04:05Z"}`
+		if _, err := db.ExecContext(t.Context(), `UPDATE oidckit_rp_session SET doc = '`+before+`'`); err != nil {
+			t.Fatal(err)
+		}
+		got, err := set.Sessions.Session(t.Context(), session.Handle)
+		if err != nil || got.Subject != "s" || string(got.SealedTokens) != "t" {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+		if !got.TokensExpireAt.IsZero() || !got.RefreshAt.IsZero() || got.RefreshState != rpstore.RefreshIdle {
+			t.Errorf("it says something of refreshes: %+v", got)
+		}
+	})
+}
+
 // TestDatabaseDownAtFirst starts over a database that cannot be opened, which
 // then can, without a restart.
 func TestDatabaseDownAtFirst(t *testing.T) {

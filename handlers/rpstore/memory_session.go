@@ -163,6 +163,9 @@ func packSession(s *Session) string {
 	p.Time(s.CreatedAt)
 	p.Time(s.SeenAt)
 	p.Time(s.ExpiresAt)
+	p.Time(s.TokensExpireAt)
+	p.Text(string(s.RefreshState))
+	p.Time(s.RefreshAt)
 	return p.String()
 }
 
@@ -178,5 +181,8 @@ func unpackSession(record string) *Session {
 	s.CreatedAt = u.Time()
 	s.SeenAt = u.Time()
 	s.ExpiresAt = u.Time()
+	s.TokensExpireAt = u.Time()
+	s.RefreshState = RefreshState(u.Text())
+	s.RefreshAt = u.Time()
 	return s
 }

@@ -22,6 +22,13 @@ type Session struct {
 	Identity []byte
 	// SealedTokens holds the tokens, sealed.
 	SealedTokens []byte
+	// TokensExpireAt is when the access token among them ends, zero where the
+	// issuer has not said.
+	TokensExpireAt time.Time
+	// RefreshState is how far the session follows its grant, and RefreshAt when
+	// the next step is due; zero means that none ever is.
+	RefreshState RefreshState
+	RefreshAt    time.Time
 	CreatedAt    time.Time
 	// SeenAt is touched now and then while the session is in use.
 	SeenAt    time.Time
@@ -29,6 +36,23 @@ type Session struct {
 	// Version is 1 at creation and grows by one with every update.
 	Version int64
 }
+
+// RefreshState says what became of the last refresh of a session's tokens.
+type RefreshState string
+
+const (
+	// RefreshIdle: the tokens are as the issuer gave them. They may be refreshed
+	// at RefreshAt.
+	RefreshIdle RefreshState = ""
+	// RefreshRunning: somebody is refreshing them, alone, until RefreshAt.
+	RefreshRunning RefreshState = "running"
+	// RefreshFailed: the issuer could not be asked. It may be asked again at
+	// RefreshAt.
+	RefreshFailed RefreshState = "failed"
+	// RefreshLost: the refresh token must not be sent again. The person may be
+	// sent to the issuer at RefreshAt.
+	RefreshLost RefreshState = "lost"
+)
 
 // SessionSelector names sessions: those that match every field that is set.
 // The zero value matches none.

@@ -1,48 +1,76 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/handlers/rpstore"
 )
 
 var errTokensUnreadable = errors.New("handlers: a session's tokens cannot be opened")
 
 // AccessToken returns the access token of the request's session, to call an
-// API in the person's name (RFC 6750 §2.1). It returns ErrUnauthenticated
-// where there is no session, or its token has expired: a new login brings
-// another. Any other error says that this could not be found out. It needs
-// Sessions.LoadAndSave around the route.
+// API in the person's name (RFC 6750 §2.1). It is refreshed before it ends,
+// where the issuer has given a refresh token. AccessToken returns
+// ErrUnauthenticated where there is no session, or its token has ended and only
+// a new login brings another. Any other error says that this could not be found
+// out. It needs Sessions.LoadAndSave around the route.
 //
 // The token is a secret: it goes into the Authorization header of a call to
-// that API, and nowhere else.
+// that API, never to a browser and nowhere else. Client sees to that.
 func (rp *RelyingParty) AccessToken(r *http.Request) (string, error) {
-	if _, err := rp.Authenticate(r); err != nil {
+	source, err := rp.TokenSource(r)
+	if err != nil {
 		return "", err
 	}
-	ctx := r.Context()
-	key := oidckit.HashToken(rp.sessions.GetString(ctx, rp.handleKey))
-	s, err := rp.sessions.store.Sessions.Session(ctx, key)
-	if errors.Is(err, oidckit.ErrNotFound) {
+	return source.Token(r.Context())
+}
+
+// TokenSource gives the access tokens of one session, beyond the request that it
+// was made in and while the session lives: to a job that runs on, for one. It is
+// safe for concurrent use. It is a secret as its tokens are.
+type TokenSource struct {
+	rp  *RelyingParty
+	key oidckit.TokenHash
+}
+
+// TokenSource returns the source of the request's session, with the errors of
+// Authenticate. It needs Sessions.LoadAndSave around the route.
+func (rp *RelyingParty) TokenSource(r *http.Request) (*TokenSource, error) {
+	if _, err := rp.Authenticate(r); err != nil {
+		return nil, err
+	}
+	key, err := rp.sessionOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return &TokenSource{rp: rp, key: key}, nil
+}
+
+// Token returns an access token that is good now, with the errors of
+// AccessToken. Asking counts as use of the session: a job that asks keeps it from
+// becoming idle.
+func (t *TokenSource) Token(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	s, _, err := t.rp.currentSession(ctx, t.key)
+	if errors.Is(err, oidckit.ErrUnauthenticated) {
 		return "", oidckit.ErrUnauthenticated
 	}
 	if err != nil {
 		return "", err
 	}
-	if s == nil || s.Handle != key || s.Issuer != rp.cfg.Issuer || s.ClientID != rp.cfg.ClientID {
-		return "", errForeignSession
-	}
-	plain, err := rp.tokens.Open(s.SealedTokens, rp.tokensPlace(key))
+	tokens, err := t.rp.openTokens(s)
 	if err != nil {
-		return "", errTokensUnreadable
-	}
-	tokens, ok := decodeTokens(plain)
-	if !ok {
-		return "", errTokensUnreadable
+		return "", err
 	}
 	if tokens.AccessToken == "" || (!tokens.Expires.IsZero() && !time.Now().Before(tokens.Expires)) {
+		if s.RefreshState == rpstore.RefreshRunning || s.RefreshState == rpstore.RefreshFailed {
+			return "", errGrantUnchecked
+		}
 		return "", oidckit.ErrUnauthenticated
 	}
 	return tokens.AccessToken, nil

@@ -33,6 +33,9 @@ func (rp *RelyingParty) serveCallback(w http.ResponseWriter, r *http.Request) er
 	if err := rp.finishLogin(r, tx, resp); err != nil {
 		f := *asFailure(err)
 		f.returnTo = tx.returnTo
+		if tx.silent {
+			return rp.endSilently(w, r, &f)
+		}
 		return &f
 	}
 	redirect(w, http.StatusSeeOther, tx.returnTo)
@@ -84,6 +87,11 @@ func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, code string
 	id, claims, err := rp.identify(ctx, tx, tokens)
 	if err != nil {
 		return err
+	}
+	if tx.silent {
+		if err := rp.checkSamePerson(ctx, id); err != nil {
+			return err
+		}
 	}
 	identity, err := rp.mapIdentity(ctx, rp.newIdentity(id, tokens, claims))
 	if err != nil {

@@ -114,6 +114,10 @@ type Config struct {
 	// caches are set. Where it writes nothing or panics, the built-in page stands
 	// in. The request's query may hold a code: it must not be shown. Optional.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, e ErrorPage)
+	// AllowStaleSession keeps a session going whose tokens have ended while the
+	// issuer cannot be asked for new ones. An issuer that is down then locks nobody
+	// out, and a grant that it has ended is noticed later.
+	AllowStaleSession bool
 	// HTTPClient reaches the issuer. Its redirects are refused, and it gets a
 	// timeout where it has none. Default: a client without proxy.
 	HTTPClient *http.Client

@@ -21,11 +21,16 @@
 // that knows no OpenID Connect by Config.OAuth2, and one that was built against
 // the standards by Config.Legacy.
 //
+// The session follows the grant that it was given: tokens are refreshed before
+// they end, by one replica for all, and AccessToken, TokenSource and Client call
+// APIs with them. A grant that the issuer has ended ends the session; a refresh
+// whose answer was lost costs a redirect, and nothing that a person was doing.
+//
 // The package guards no routes: that is middleware.RequireAuth, which takes a
 // RelyingParty through an interface. Tokens never reach a browser, a log or an
 // error text.
 //
 // Specs: OpenID Connect Core 1.0, OpenID Connect RP-Initiated Logout 1.0,
-// OpenID Connect Discovery 1.0 §2, RFC 6749, RFC 7033, RFC 7517, RFC 7523, RFC
+// OpenID Connect Discovery 1.0 §2, RFC 6749, RFC 7009, RFC 7033, RFC 7517, RFC 7523, RFC
 // 7591, RFC 7592, RFC 7636, RFC 8705, RFC 9101, RFC 9126, RFC 9207, RFC 9700.
 package handlers

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/handlers/rpstore"
 	"github.com/oidckit/oidckit/internal/client"
 )
 
@@ -29,6 +30,38 @@ func PlantSession(t testing.TB, rp *RelyingParty, s *Sessions, subject string) *
 		t.Fatalf("%d cookies", len(cookies))
 	}
 	return cookies[0]
+}
+
+// Change changes a stored session behind the relying party's back, which asks
+// for it again.
+func Change(t testing.TB, rp *RelyingParty, key oidckit.TokenHash, change func(*rpstore.Session)) {
+	t.Helper()
+	s, err := rp.readSession(t.Context(), key)
+	if err == nil {
+		change(s)
+		err = rp.updateSession(t.Context(), s)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	Forget(rp, key)
+}
+
+// Forget makes the relying party ask for a session again.
+func Forget(rp *RelyingParty, key oidckit.TokenHash) { rp.checked.drop(key) }
+
+// TokensOf opens what a session keeps.
+func TokensOf(t testing.TB, rp *RelyingParty, key oidckit.TokenHash) (*rpstore.Session, *client.Tokens) {
+	t.Helper()
+	s, err := rp.readSession(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := rp.openTokens(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, tokens
 }
 
 // EndPlanted ends a planted session, and leaves what the browser has of it.

@@ -20,6 +20,8 @@ type failure struct {
 	message string
 	// returnTo is where the login was to lead, for the link that starts again.
 	returnTo string
+	// signedIn says that the session is still there: the link leads to returnTo.
+	signedIn bool
 	cause    error
 }
 
@@ -87,7 +89,10 @@ func (rp *RelyingParty) fail(w http.ResponseWriter, r *http.Request, route strin
 
 // errorPage offers a way on that fits the route.
 func (rp *RelyingParty) errorPage(route string, f *failure) page.Error {
-	p := page.Error{Message: f.message, RetryURL: rp.loginURL(f.returnTo, ""), RetryLabel: "Start again"}
+	p := page.Error{Message: f.message, RetryURL: rp.loginURL(f.returnTo, "", false), RetryLabel: "Start again"}
+	if f.signedIn {
+		p.RetryURL, p.RetryLabel = f.returnTo, "Continue"
+	}
 	switch route {
 	case "logout":
 		p.RetryURL, p.RetryLabel = rp.url("/logout"), "Back to signing out"

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +61,10 @@ type idp struct {
 	exchange http.Header
 	form     url.Values
 	subject  string
+	// grants holds the refresh tokens that are good, spent those that were.
+	grants map[string]url.Values
+	spent  map[string]bool
+	replay int
 }
 
 // testKeys are made once: RSA keys take their time.
@@ -86,7 +91,8 @@ func newSigner(alg, kid string) *jose.Signer {
 
 func newIDP(t *testing.T) *idp {
 	t.Helper()
-	p := &idp{t: t, signer: testKeys()["RS256"], codes: map[string]url.Values{}, hits: map[string]int{}, subject: "alice"}
+	p := &idp{t: t, signer: testKeys()["RS256"], codes: map[string]url.Values{}, hits: map[string]int{}, subject: "alice",
+		grants: map[string]url.Values{}, spent: map[string]bool{}}
 	p.Server = httptest.NewServer(http.HandlerFunc(p.serveHTTP))
 	t.Cleanup(p.Close)
 	return p
@@ -179,25 +185,59 @@ func (p *idp) serveToken(w http.ResponseWriter, r *http.Request, s script) {
 	delete(p.codes, r.PostForm.Get("code"))
 	p.exchange, p.form = r.Header.Clone(), maps.Clone(r.PostForm)
 	p.mu.Unlock()
+	if r.PostForm.Get("grant_type") == "refresh_token" {
+		p.serveRefresh(w, r, s)
+		return
+	}
 	sum := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
 	if !ok || base64.RawURLEncoding.EncodeToString(sum[:]) != request.Get("code_challenge") || request.Get("code_challenge_method") != "S256" ||
 		r.PostForm.Get("redirect_uri") != request.Get("redirect_uri") {
 		writeJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
 		return
 	}
-	now := time.Now().Unix()
+	p.answerTokens(w, s, request)
+}
+
+// serveRefresh implements RFC 6749 §6 with rotation: a refresh token that comes
+// twice ends its grant.
+func (p *idp) serveRefresh(w http.ResponseWriter, r *http.Request, s script) {
+	token := r.PostForm.Get("refresh_token")
+	p.mu.Lock()
+	p.hits["refresh"]++
+	request, ok := p.grants[token]
+	delete(p.grants, token)
+	if p.spent[token] {
+		p.replay++
+		clear(p.grants)
+	}
+	p.spent[token] = ok
+	p.mu.Unlock()
+	if !ok {
+		writeJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
+		return
+	}
+	p.answerTokens(w, s, request)
+}
+
+func (p *idp) answerTokens(w http.ResponseWriter, s script, request url.Values) {
+	now, fresh := time.Now().Unix(), canaryFresh+"-"+secret.ID()
 	p.mu.Lock()
 	claims := map[string]any{
 		"iss": p.URL, "sub": p.subject, "aud": clientID, "exp": now + 300, "iat": now, "nonce": request.Get("nonce"),
 		"auth_time": now, "sid": "sid-1", "acr": "silver", "amr": []string{"pwd"},
 	}
+	p.grants[fresh] = request
 	p.mu.Unlock()
+	if request.Has("auth_time") {
+		claims["auth_time"], _ = strconv.ParseInt(request.Get("auth_time"), 10, 64)
+	}
+	request.Set("auth_time", fmt.Sprint(claims["auth_time"]))
 	if s.claims != nil {
 		s.claims(claims)
 	}
 	answer := map[string]any{
 		"access_token": canaryAccess + "-" + hex.EncodeToString([]byte(claimText(claims["sub"]))), "token_type": "Bearer", "expires_in": 3600,
-		"refresh_token": canaryFresh, "id_token": p.sign(s, claims),
+		"refresh_token": fresh, "id_token": p.sign(s, claims),
 	}
 	if s.tokens != nil {
 		s.tokens(answer)

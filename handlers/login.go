@@ -26,9 +26,15 @@ func (rp *RelyingParty) serveLogin(w http.ResponseWriter, r *http.Request) error
 	if err := rp.checkVouched(req); err != nil {
 		return err
 	}
+	silent, hint := rp.beginSilently(r, &req)
+	return rp.beginLogin(w, r, req, silent, hint)
+}
+
+func (rp *RelyingParty) beginLogin(w http.ResponseWriter, r *http.Request, req oidckit.LoginRequest, silent bool, hint string) error {
 	tx := newTransaction(req)
+	tx.silent = silent
 	target, err := rp.client.AuthorizationURL(r.Context(), client.AuthorizationRequest{
-		State: tx.state, Nonce: tx.nonceText(), CodeVerifier: tx.codeVerifier(), Login: req,
+		State: tx.state, Nonce: tx.nonceText(), CodeVerifier: tx.codeVerifier(), IDTokenHint: hint, Login: req,
 	})
 	if err != nil {
 		f := *asFailure(err)
@@ -43,12 +49,13 @@ func (rp *RelyingParty) serveLogin(w http.ResponseWriter, r *http.Request) error
 }
 
 // LoginURL returns the address that starts a login and leads back to
-// req.ReturnTo; the request is not looked at. It is absolute and made of
-// BaseURL, so that a person who came by another name of this host logs in, and
+// req.ReturnTo. Of the request only its session is looked at: one whose tokens
+// were lost is renewed without a page, where nothing else is asked for. The
+// address is absolute and made of BaseURL, so that a person who came by another name of this host logs in, and
 // returns, under the one that the issuer knows. What the guard asks for beyond
 // a plain login travels sealed: nobody can take it out of a link and use the
 // rest.
-func (rp *RelyingParty) LoginURL(_ *http.Request, req oidckit.LoginRequest) string {
+func (rp *RelyingParty) LoginURL(r *http.Request, req oidckit.LoginRequest) string {
 	sealed := ""
 	if req.MaxAge != nil || len(req.ACRValues)+len(req.Prompt)+len(req.UILocales) > 0 || req.LoginHint != "" {
 		w := record{requestVersion}
@@ -59,16 +66,19 @@ func (rp *RelyingParty) LoginURL(_ *http.Request, req oidckit.LoginRequest) stri
 		w.text(req.LoginHint)
 		sealed = rp.requests.SealText(w, rp.id)
 	}
-	return rp.loginURL(rp.underBase(req.ReturnTo), sealed)
+	return rp.loginURL(rp.underBase(req.ReturnTo), sealed, sealed == "" && rp.isToRenew(r))
 }
 
-func (rp *RelyingParty) loginURL(returnTo, sealed string) string {
+func (rp *RelyingParty) loginURL(returnTo, sealed string, renew bool) string {
 	q := url.Values{}
 	if target, ok := safeurl.ReturnTo(returnTo); ok {
 		q.Set(paramReturnTo, target)
 	}
 	if sealed != "" {
 		q.Set(paramRequest, sealed)
+	}
+	if renew {
+		q.Set(paramRenew, "1")
 	}
 	if len(q) == 0 {
 		return rp.url("/login")

@@ -11,6 +11,7 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
 	"github.com/oidckit/oidckit/internal/client"
+	"github.com/oidckit/oidckit/internal/httpx"
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/internal/wire"
 )
@@ -42,6 +43,10 @@ type RelyingParty struct {
 	objects  *secret.Box
 	tokens   *secret.Box
 	checked  *sessionCache
+	// refreshing counts the refreshes of tokens under way.
+	refreshing refreshes
+	// apis carries the calls that apps make in a person's name.
+	apis http.RoundTripper
 	// redeeming remembers the logins that this replica has sent a code for.
 	redeeming oidckit.ReplayStore
 	origins   *http.CrossOriginProtection
@@ -68,6 +73,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 		tokens:   secret.NewBox(cfg.Secrets, "rp tokens"),
 		checked:  newSessionCache(),
 		origins:  http.NewCrossOriginProtection(),
+		apis:     httpx.Bounded(cfg.HTTPClient).Transport,
 	}
 	if rp.home == "" {
 		rp.home = s.base.Path + "/"
@@ -90,7 +96,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	rp.redeeming = memory.Open(rp.id).Replay
 	prefix := strings.TrimSuffix(cfg.Prefix, "/")
 	rp.routes = map[string]http.Handler{
-		prefix + "/login":      rp.route("login", rp.serveLogin, http.MethodGet),
+		prefix + "/login":      rp.sessions.LoadAndSave(rp.route("login", rp.serveLogin, http.MethodGet)),
 		prefix + "/callback":   rp.sessions.LoadAndSave(rp.route("callback", rp.serveCallback, http.MethodGet)),
 		prefix + "/logout":     rp.sessions.LoadAndSave(rp.route("logout", rp.serveLogout, http.MethodGet, http.MethodPost)),
 		prefix + "/logged-out": rp.route("logged-out", rp.serveLoggedOut, http.MethodGet),
@@ -147,8 +153,10 @@ func (rp *RelyingParty) Check(ctx context.Context) error {
 	return nil
 }
 
-// Close ends background work. It may be called more than once.
+// Close ends background work. It waits, some ten seconds at most, for tokens that
+// are being refreshed: they would be lost. It may be called more than once.
 func (rp *RelyingParty) Close() error {
+	rp.refreshing.close()
 	return rp.client.Close()
 }
 

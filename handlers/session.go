@@ -32,12 +32,13 @@ func (rp *RelyingParty) startSession(ctx context.Context, id *oidckit.Identity, 
 	handle := secret.Token()
 	key := oidckit.HashToken(handle)
 	store := rp.sessions.store.Sessions
-	err := store.CreateSession(ctx, &rpstore.Session{
+	s := &rpstore.Session{
 		Handle: key, Issuer: id.Issuer, ClientID: id.ClientID, Subject: id.Subject, SessionID: id.SessionID,
 		Identity: encodeIdentity(id), SealedTokens: rp.tokens.Seal(encodeTokens(tokens), rp.tokensPlace(key)),
 		CreatedAt: id.IssuedAt, SeenAt: id.IssuedAt, ExpiresAt: id.ExpiresAt,
-	})
-	if err != nil {
+	}
+	schedule(s, tokens, time.Now())
+	if err := store.CreateSession(ctx, s); err != nil {
 		return storeDown(err)
 	}
 	previous := rp.sessions.GetString(ctx, rp.handleKey)
@@ -70,37 +71,76 @@ func (rp *RelyingParty) tokensPlace(key oidckit.TokenHash) []byte {
 	return append([]byte(rp.id), key[:]...)
 }
 
+// openTokens opens what a session keeps sealed.
+func (rp *RelyingParty) openTokens(s *rpstore.Session) (*client.Tokens, error) {
+	plain, err := rp.tokens.Open(s.SealedTokens, rp.tokensPlace(s.Handle))
+	if err != nil {
+		return nil, errTokensUnreadable
+	}
+	tokens, ok := decodeTokens(plain)
+	if !ok {
+		return nil, errTokensUnreadable
+	}
+	return tokens, nil
+}
+
 // Authenticate returns who the request's session belongs to: ErrUnauthenticated
 // where there is none, any other error where that could not be found out. It
 // needs Sessions.LoadAndSave around the route. The store is asked at most once
 // a second for each session; the identity is shared and must not be modified.
+//
+// A session with a refresh token follows its grant. Its tokens are refreshed
+// shortly before they end, once over all replicas; an issuer that has ended the
+// grant ends the session, and one that cannot be asked is an error from their
+// end on, unless Config.AllowStaleSession. Where nobody knows what became of a
+// refresh, the next page that is opened is ErrUnauthenticated and LoginURL leads
+// through a login that shows nothing (prompt=none); all other requests of the
+// session go on.
 func (rp *RelyingParty) Authenticate(r *http.Request) (*oidckit.Identity, error) {
+	key, err := rp.sessionOf(r)
+	if err != nil {
+		return nil, err
+	}
+	session, call, leads := rp.checked.look(key, time.Now())
+	switch {
+	case session.identity != nil:
+		return admit(r, session)
+	case leads:
+		rp.lead(r.Context(), key, call)
+	default:
+		select {
+		case <-call.done:
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+	if call.err == nil {
+		return admit(r, call.session)
+	}
+	if errors.Is(call.err, errSessionEnded) {
+		// Nobody is logged in by this cookie any more.
+		if err := rp.forgetHandle(r.Context()); err != nil {
+			rp.cfg.Logger.Warn().Err(err).Msg("what the browser has of an ended session could not be removed")
+		}
+		return nil, oidckit.ErrUnauthenticated
+	}
+	return nil, call.err
+}
+
+// sessionOf returns the key of the request's session.
+func (rp *RelyingParty) sessionOf(r *http.Request) (oidckit.TokenHash, error) {
 	if rp == nil || rp.sessions == nil {
-		return nil, errNotConstructed
+		return oidckit.TokenHash{}, errNotConstructed
 	}
 	ctx := r.Context()
 	if err := rp.sessions.ready(ctx); err != nil {
-		return nil, err
+		return oidckit.TokenHash{}, err
 	}
 	handle := rp.sessions.GetString(ctx, rp.handleKey)
 	if handle == "" {
-		return nil, oidckit.ErrUnauthenticated
+		return oidckit.TokenHash{}, oidckit.ErrUnauthenticated
 	}
-	key := oidckit.HashToken(handle)
-	id, call, leads := rp.checked.look(key, time.Now())
-	if id != nil {
-		return id, nil
-	}
-	if leads {
-		rp.lead(ctx, key, call)
-		return call.identity, call.err
-	}
-	select {
-	case <-call.done:
-		return call.identity, call.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return oidckit.HashToken(handle), nil
 }
 
 // lead asks the store for everybody who waits: without the cancellation of the
@@ -114,18 +154,23 @@ func (rp *RelyingParty) lead(ctx context.Context, key oidckit.TokenHash, call *s
 		}
 		rp.checked.finish(key, call)
 	}()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 	defer cancel()
-	call.identity, call.err = rp.loadSession(ctx, key)
+	var s *rpstore.Session
+	if s, call.session.identity, call.err = rp.currentSession(ctx, key); call.err == nil {
+		call.session.renewAt = renewAt(s)
+	}
 	finished = true
-	if call.err != nil && !errors.Is(call.err, oidckit.ErrUnauthenticated) {
+	if call.err != nil && !errors.Is(call.err, oidckit.ErrUnauthenticated) && !errors.Is(call.err, errGrantUnchecked) {
 		rp.cfg.Logger.Error().Err(call.err).Msg("a session could not be checked")
 		rp.event(ctx, oidckit.Event{Name: oidckit.EventStoreUnavailable, Err: call.err})
 	}
 }
 
-// loadSession reads a session and keeps it alive.
-func (rp *RelyingParty) loadSession(ctx context.Context, key oidckit.TokenHash) (*oidckit.Identity, error) {
+// readSession returns a session of this relying party as it is stored.
+func (rp *RelyingParty) readSession(ctx context.Context, key oidckit.TokenHash) (*rpstore.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
 	s, err := rp.sessions.store.Sessions.Session(ctx, key)
 	if errors.Is(err, oidckit.ErrNotFound) {
 		return nil, oidckit.ErrUnauthenticated
@@ -136,30 +181,47 @@ func (rp *RelyingParty) loadSession(ctx context.Context, key oidckit.TokenHash) 
 	if s == nil || s.Handle != key || s.Issuer != rp.cfg.Issuer || s.ClientID != rp.cfg.ClientID {
 		return nil, errForeignSession
 	}
+	return s, nil
+}
+
+func (rp *RelyingParty) updateSession(ctx context.Context, s *rpstore.Session) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return rp.sessions.store.Sessions.UpdateSession(ctx, s)
+}
+
+// currentSession reads a session, lets it follow its grant and keeps it alive.
+func (rp *RelyingParty) currentSession(ctx context.Context, key oidckit.TokenHash) (*rpstore.Session, *oidckit.Identity, error) {
+	s, err := rp.readSession(ctx, key)
+	if err != nil {
+		return nil, nil, err
+	}
 	now := time.Now()
-	unused := now.Sub(s.SeenAt)
-	if !now.Before(s.ExpiresAt) || unused > rp.sessions.idle {
+	if !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) > rp.sessions.idle {
 		if err := rp.endSession(ctx, key); err != nil {
 			rp.cfg.Logger.Warn().Err(err).Msg("an expired session could not be ended")
 		}
-		return nil, oidckit.ErrUnauthenticated
+		return nil, nil, oidckit.ErrUnauthenticated
 	}
 	id, err := decodeIdentity(s.Identity)
 	if err != nil || id.Issuer != s.Issuer || id.Subject != s.Subject {
 		rp.cfg.Logger.Error().Msg("a session's identity cannot be read")
-		return nil, oidckit.ErrUnauthenticated
+		return nil, nil, oidckit.ErrUnauthenticated
 	}
-	if unused > rp.sessions.idle/10 {
-		return id, rp.touch(ctx, s, now)
+	if s, err = rp.follow(ctx, s); err != nil {
+		return nil, nil, err
 	}
-	return id, nil
+	if now.Sub(s.SeenAt) > rp.sessions.idle/10 {
+		err = rp.touch(ctx, s, now)
+	}
+	return s, id, err
 }
 
 // touch notes that the session is in use. That another replica was faster is
 // as good; a store that only reads does not log anybody out.
 func (rp *RelyingParty) touch(ctx context.Context, s *rpstore.Session, now time.Time) error {
 	s.SeenAt = now
-	switch err := rp.sessions.store.Sessions.UpdateSession(ctx, s); {
+	switch err := rp.updateSession(ctx, s); {
 	case err == nil, errors.Is(err, oidckit.ErrConflict):
 	case errors.Is(err, oidckit.ErrNotFound):
 		return oidckit.ErrUnauthenticated

@@ -28,15 +28,18 @@ type cacheShard struct {
 
 type checkedSession struct {
 	identity *oidckit.Identity
-	until    time.Time
+	// renewAt is when a person who opens a page is sent to the issuer, zero where
+	// there is no reason to.
+	renewAt time.Time
+	until   time.Time
 }
 
 // sessionCall is a look at the store under way. Its result is read after done.
 type sessionCall struct {
-	done     chan struct{}
-	identity *oidckit.Identity
-	err      error
-	started  time.Time
+	done    chan struct{}
+	session checkedSession
+	err     error
+	started time.Time
 }
 
 func newSessionCache() *sessionCache {
@@ -51,25 +54,37 @@ func (c *sessionCache) shard(key oidckit.TokenHash) *cacheShard {
 	return &c.shards[key[0]%cacheShards]
 }
 
-// look returns the identity, or the call to wait for and whether the caller
-// has to make it.
-func (c *sessionCache) look(key oidckit.TokenHash, now time.Time) (*oidckit.Identity, *sessionCall, bool) {
+// look returns the session, or the call to wait for and whether the caller has
+// to make it.
+func (c *sessionCache) look(key oidckit.TokenHash, now time.Time) (checkedSession, *sessionCall, bool) {
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.young[key]
-	if !ok {
-		e, ok = s.old[key]
-	}
-	if ok && now.Before(e.until) && now.Before(e.identity.ExpiresAt) {
-		return e.identity, nil, false
+	if e, ok := s.find(key, now); ok {
+		return e, nil, false
 	}
 	call, running := s.calls[key]
 	if !running {
 		call = &sessionCall{done: make(chan struct{}), started: now}
 		s.calls[key] = call
 	}
-	return nil, call, !running
+	return checkedSession{}, call, !running
+}
+
+// known returns a session that was checked just now, without asking anybody.
+func (c *sessionCache) known(key oidckit.TokenHash, now time.Time) (checkedSession, bool) {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.find(key, now)
+}
+
+func (s *cacheShard) find(key oidckit.TokenHash, now time.Time) (checkedSession, bool) {
+	e, ok := s.young[key]
+	if !ok {
+		e, ok = s.old[key]
+	}
+	return e, ok && now.Before(e.until) && now.Before(e.identity.ExpiresAt)
 }
 
 // finish publishes a call. Its answer is kept only if the session was not
@@ -80,19 +95,21 @@ func (c *sessionCache) finish(key oidckit.TokenHash, call *sessionCall) {
 	defer s.mu.Unlock()
 	defer close(call.done)
 	if call.err != nil {
-		call.identity = nil
+		call.session = checkedSession{}
 	}
 	if s.calls[key] != call {
 		return
 	}
 	delete(s.calls, key)
-	if call.identity == nil {
+	if call.session.identity == nil {
 		return
 	}
 	if now := time.Now(); s.young == nil || len(s.young) >= generationSize || now.Sub(s.turned) >= checkInterval {
 		s.young, s.old, s.turned = make(map[oidckit.TokenHash]checkedSession), s.young, now
 	}
-	s.young[key] = checkedSession{identity: call.identity, until: call.started.Add(checkInterval)}
+	e := call.session
+	e.until = call.started.Add(checkInterval)
+	s.young[key] = e
 }
 
 // drop forgets a session that has ended.

@@ -20,7 +20,7 @@ func (c *sessionCache) put(t *testing.T, key oidckit.TokenHash, id *oidckit.Iden
 	if !leads {
 		t.Fatal("somebody else is asking")
 	}
-	call.identity = id
+	call.session.identity = id
 	c.finish(key, call)
 }
 
@@ -36,7 +36,7 @@ func TestSessionCache(t *testing.T) {
 				call.err = oidckit.ErrUnauthenticated
 				c.finish(key, call)
 			}
-			return got != nil
+			return got.identity != nil
 		}
 		c.put(t, key, id)
 		time.Sleep(checkInterval - time.Millisecond)
@@ -56,7 +56,7 @@ func TestSessionCache(t *testing.T) {
 		// An answer that was asked for before the end does not bring it back.
 		_, call, _ := c.look(key, time.Now())
 		c.drop(key)
-		call.identity = id
+		call.session.identity = id
 		c.finish(key, call)
 		if here() {
 			t.Error("a late answer has brought it back")
@@ -70,7 +70,7 @@ func TestSessionCache(t *testing.T) {
 		// An answer counts from when it was asked for.
 		_, call, _ = c.look(key, time.Now())
 		time.Sleep(2 * checkInterval)
-		call.identity = id
+		call.session.identity = id
 		c.finish(key, call)
 		if here() {
 			t.Error("a slow answer is believed in for longer")

@@ -48,6 +48,8 @@ type watched struct {
 	down          atomic.Bool
 	// wrong, if set, is returned in place of what is there.
 	wrong func() (*rpstore.Session, error)
+	// created is the key of the last session.
+	created atomic.Pointer[oidckit.TokenHash]
 	// expire makes it return sessions after their end.
 	expire bool
 }
@@ -72,6 +74,7 @@ func (s *watched) CreateSession(ctx context.Context, v *rpstore.Session) error {
 	if s.down.Load() {
 		return errDown
 	}
+	s.created.Store(&v.Handle)
 	return s.Sessions.CreateSession(ctx, v)
 }
 

@@ -24,9 +24,11 @@ const (
 	maxLoginBytes = 3800
 
 	transactionVersion = 1
-	nonceBytes         = 16
-	verifierBytes      = 32
-	stampBytes         = 4
+	// silentLogin is added to the version of a silent login's record.
+	silentLogin   = 0x80
+	nonceBytes    = 16
+	verifierBytes = 32
+	stampBytes    = 4
 )
 
 var errTransaction = errors.New("handlers: no login under way has this state")
@@ -43,6 +45,9 @@ type transaction struct {
 	returnTo string
 	maxAge   *time.Duration
 	acr      []string
+	// silent is a login that shows nothing (prompt=none), for a session whose
+	// tokens were lost.
+	silent bool
 }
 
 // newTransaction draws state, nonce and verifier, each of 128 bits or more
@@ -69,6 +74,9 @@ func (tx *transaction) expected() client.Expected {
 
 func (tx *transaction) encode() []byte {
 	w := record{transactionVersion}
+	if tx.silent {
+		w[0] |= silentLogin
+	}
 	w = append(w, tx.nonce[:]...)
 	w = append(w, tx.verifier[:]...)
 	w.text(tx.returnTo)
@@ -78,10 +86,10 @@ func (tx *transaction) encode() []byte {
 }
 
 func (tx *transaction) decode(b []byte) bool {
-	if len(b) < 1+nonceBytes+verifierBytes || b[0] != transactionVersion {
+	if len(b) < 1+nonceBytes+verifierBytes || b[0]&^silentLogin != transactionVersion {
 		return false
 	}
-	b = b[1:]
+	tx.silent, b = b[0]&silentLogin != 0, b[1:]
 	copy(tx.nonce[:], b)
 	copy(tx.verifier[:], b[nonceBytes:])
 	r := recordReader{s: string(b[nonceBytes+verifierBytes:])}

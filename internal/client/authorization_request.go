@@ -19,6 +19,8 @@ type AuthorizationRequest struct {
 	State        string
 	Nonce        string
 	CodeVerifier string
+	// IDTokenHint is an ID token of the person who is expected, or empty.
+	IDTokenHint string
 	// Login is what was asked of this login.
 	Login oidckit.LoginRequest
 }
@@ -76,6 +78,7 @@ func (c *Client) parameters(req AuthorizationRequest) map[string]string {
 		"acr_values":            strings.Join(req.Login.ACRValues, " "),
 		"ui_locales":            strings.Join(req.Login.UILocales, " "),
 		"login_hint":            req.Login.LoginHint,
+		"id_token_hint":         req.IDTokenHint,
 		"max_age":               seconds(req.Login.MaxAge),
 	}
 }

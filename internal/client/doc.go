@@ -10,6 +10,10 @@
 //	id, err := c.CheckIDToken(ctx, tokens, client.Expected{Nonce: nonce, Started: started})
 //	claims, err := c.Claims(ctx, tokens, id)
 //
+// Later, Refresh brings new tokens, and its errors say what that means for the
+// old ones; CheckRefreshedIDToken holds an ID token among them against the one
+// before.
+//
 // An answer that must not be believed is a *Refusal; one that could not be had
 // is ErrUnavailable. No error holds a token, a code or a secret.
 //
@@ -18,6 +22,6 @@
 // goroutines for them that Close ends.
 //
 // Specs: OpenID Connect Core 1.0, OpenID Connect Discovery 1.0 §2, RFC 6749,
-// RFC 7033, RFC 7523, RFC 7591, RFC 7592, RFC 7636, RFC 8705, RFC
+// RFC 7009, RFC 7033, RFC 7523, RFC 7591, RFC 7592, RFC 7636, RFC 8705, RFC
 // 8707, RFC 9101, RFC 9126, RFC 9207.
 package client

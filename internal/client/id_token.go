@@ -115,14 +115,22 @@ func (c *Client) checkClaims(t *IDToken, want Expected, tokens *Tokens, alg stri
 	if err := checkTimes(t, want, time.Now()); err != nil {
 		return err
 	}
-	// §3.1.3.8
-	if t.hasATHash {
-		want, err := jose.HalfHash(alg, tokens.AccessToken)
-		if err != nil || !secret.Equal(t.atHash, want) {
-			return errors.New("the ID token's at_hash is not the access token's")
-		}
+	if err := checkAccessTokenHash(t, tokens, alg); err != nil {
+		return err
 	}
 	return checkAuthentication(t, want)
+}
+
+func checkAccessTokenHash(t *IDToken, tokens *Tokens, alg string) error {
+	if !t.hasATHash {
+		return nil
+	}
+	// §3.1.3.8
+	want, err := jose.HalfHash(alg, tokens.AccessToken)
+	if err != nil || !secret.Equal(t.atHash, want) {
+		return errors.New("the ID token's at_hash is not the access token's")
+	}
+	return nil
 }
 
 func checkTimes(t *IDToken, want Expected, now time.Time) error {

@@ -39,6 +39,9 @@ func (c *Client) readTokenAnswer(resp *httpx.Response) (*Tokens, error) {
 		return nil, refuse("token_response", errors.New("the token response is not JSON"))
 	}
 	t, err := c.parseTokens(resp.Body, time.Now())
+	if err == nil && t.IDToken == "" && c.cfg.PlainOAuth == nil {
+		err = errors.New("the token response has no ID token")
+	}
 	if err != nil {
 		return nil, refuse("token_response", err)
 	}
@@ -56,7 +59,8 @@ func tokenError(resp *httpx.Response) error {
 	return unavailable(cause)
 }
 
-// parseTokens implements RFC 6749 §5.1 and OpenID Connect Core 1.0 §3.1.3.3.
+// parseTokens implements RFC 6749 §5.1 and OpenID Connect Core 1.0 §3.1.3.3;
+// that there is an ID token is left to its caller.
 func (c *Client) parseTokens(body []byte, now time.Time) (*Tokens, error) {
 	var tokenType string
 	t := new(Tokens)
@@ -85,15 +89,14 @@ func (c *Client) parseTokens(body []byte, now time.Time) (*Tokens, error) {
 		}
 		return nil
 	})
-	plain := c.cfg.PlainOAuth != nil
-	if plain {
+	if c.cfg.PlainOAuth != nil {
 		t.IDToken = ""
 	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the token response cannot be read: %w", err)
-	case !plain && (t.IDToken == "" || len(t.IDToken) > jose.MaxToken):
-		return nil, errors.New("the token response has no ID token")
+	case len(t.IDToken) > jose.MaxToken:
+		return nil, errors.New("the ID token is too large")
 	// RFC 6749 §7.1: a token of a type that is not understood must not be used
 	case !strings.EqualFold(tokenType, "Bearer"):
 		return nil, errors.New("the token type is not Bearer")

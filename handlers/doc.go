@@ -26,6 +26,11 @@
 // APIs with them. A grant that the issuer has ended ends the session; a refresh
 // whose answer was lost costs a redirect, and nothing that a person was doing.
 //
+// A single-page app asks Me who is signed in; CrossOriginProtection keeps other
+// sites from posting to the app's routes; Config.ErrorPage shows failures as
+// the app looks. An app for any issuer registers itself there: FindIssuer,
+// Config.ClientMetadata, Register.
+//
 // The package guards no routes: that is middleware.RequireAuth, which takes a
 // RelyingParty through an interface. Tokens never reach a browser, a log or an
 // error text.

@@ -1,13 +1,18 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/client"
 )
+
+// revokePatience is how long a logout waits for Legacy.RevokeByGet.
+const revokePatience = 2 * time.Second
 
 // Legacy is for issuers that were built before the standards, or against them:
 // each field switches on one thing that such an issuer documents. What is not
@@ -22,6 +27,10 @@ type Legacy struct {
 	ClientSecretBoth bool
 	// ScopeInTokenRequest repeats the scope in the request that redeems a code.
 	ScopeInTokenRequest bool
+	// RevokeByGet ends the access token at a logout by a GET to the revocation
+	// endpoint that shows it (RFC 7009 §2.1 has a POST). A logout waits two seconds
+	// for that at most, and does not fail with it.
+	RevokeByGet bool
 	// LogoutByGet sends a person to the end_session_endpoint with
 	// post_logout_redirect_uri alone: no id_token_hint, client_id or state (OpenID
 	// Connect RP-Initiated Logout 1.0 §2). Whoever comes back without a state gets
@@ -51,6 +60,18 @@ func (c Config) checkLegacy() error {
 		return errors.New("has ClientSecretBoth, which needs a ClientSecret and client_secret_basic")
 	}
 	return nil
+}
+
+// revokeByGet is what Legacy.RevokeByGet asks for.
+func (rp *RelyingParty) revokeByGet(ctx context.Context, tokens *client.Tokens) {
+	if !rp.cfg.legacy().RevokeByGet {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, revokePatience)
+	defer cancel()
+	if err := rp.client.RevokeByGet(ctx, tokens.AccessToken); err != nil {
+		rp.cfg.Logger.Warn().Err(err).Str("issuer", rp.cfg.Issuer).Msg("an access token was not revoked")
+	}
 }
 
 // legacyLogoutURL is what Legacy.LogoutByGet asks for.

@@ -71,8 +71,11 @@ func (rp *RelyingParty) endBrowserSession(ctx context.Context) (hint string, err
 	}
 	rp.event(ctx, oidckit.Event{Name: oidckit.EventLogout, Subject: s.Subject, SessionID: s.SessionID})
 	if plain, err := rp.tokens.Open(s.SealedTokens, rp.tokensPlace(key)); err == nil {
-		if t, ok := decodeTokens(plain); ok && len(t.IDToken) <= maxHint {
-			hint = t.IDToken
+		if t, ok := decodeTokens(plain); ok {
+			rp.revokeByGet(ctx, t)
+			if len(t.IDToken) <= maxHint {
+				hint = t.IDToken
+			}
 		}
 	}
 	return hint, nil

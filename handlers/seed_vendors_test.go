@@ -122,7 +122,7 @@ func TestSeedA11(t *testing.T) {
 				c.Metadata = miniOrange(op.Issuer, op.Issuer)
 				c.Legacy = &handlers.Legacy{
 					RedirectURLParameter: true, ClientSecretBoth: true, ScopeInTokenRequest: true,
-					LogoutByGet: true, InsecureNoPKCE: true,
+					RevokeByGet: true, LogoutByGet: true, InsecureNoPKCE: true,
 				}
 				row.edit(c, op)
 				before = len(op.Requests(oidctest.EndpointJWKS))
@@ -172,6 +172,7 @@ func (v *vendorApp) logout() {
 	if err != nil || !strings.HasSuffix(u.Path, "/idp/oidc/logout") || u.RawQuery != (url.Values{"post_logout_redirect_uri": {v.URL + "/auth/logged-out"}}).Encode() {
 		v.t.Fatalf("logout: %v %v", u, err)
 	}
+	v.checkRevoked()
 	back, err := v.person.Authorize(u.String())
 	if err != nil || back.String() != v.URL+"/auth/logged-out" {
 		v.t.Fatalf("back from the logout: %v %v", back, err)
@@ -186,6 +187,56 @@ func (v *vendorApp) logout() {
 	seen := len(v.person.Seen)
 	if v.login(); len(v.person.Seen) == seen {
 		v.t.Error("the issuer has let the person in without a password")
+	}
+}
+
+// checkRevoked is row A8: the logout has ended the access token by a GET.
+func (v *vendorApp) checkRevoked() {
+	v.t.Helper()
+	var gets int
+	for _, r := range v.op.Requests(oidctest.EndpointAny) {
+		if !strings.HasSuffix(r.Path, "/rest/oauth/revoke") {
+			continue
+		}
+		gets++
+		if r.Method != http.MethodGet || len(r.Query) != 0 {
+			v.t.Errorf("revocation: %v", r)
+		}
+		req, err := http.NewRequest(http.MethodGet, v.op.Issuer+"/rest/oauth/getuserinfo", nil)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		req.Header.Set("Authorization", r.Header.Get("Authorization"))
+		res, err := v.op.HTTPClient().Do(req)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusUnauthorized {
+			v.t.Errorf("the token that was shown is answered with %d", res.StatusCode)
+		}
+	}
+	if gets != 1 {
+		v.t.Errorf("%d revocations", gets)
+	}
+}
+
+// A8: that the token cannot be ended keeps nobody signed in.
+func TestSeedA8RevocationFails(t *testing.T) {
+	for name, fault := range map[string]oidctest.Fault{"500": oidctest.Answer(500, "text/html", "<p>"), "drops": oidctest.Drop(), "endless": oidctest.Endless("{")} {
+		t.Run(name, func(t *testing.T) {
+			v := newVendorApp(t, provider.PresetMiniOrange, "/moas", func(c *handlers.Config, _ *oidctest.Server) {
+				c.Legacy = &handlers.Legacy{RevokeByGet: true}
+			})
+			v.login()
+			v.op.Break(t, "/moas/rest/oauth/revoke", fault)
+			if out := v.browser.post(v.URL+"/auth/logout", nil, v.URL); out.StatusCode != http.StatusSeeOther || v.browser.loggedIn(v.app) != "" {
+				t.Errorf("%d", out.StatusCode)
+			}
+			if !strings.Contains(v.logs.String(), "an access token was not revoked") {
+				t.Error("nobody is told")
+			}
+		})
 	}
 }
 

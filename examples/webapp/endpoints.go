@@ -44,6 +44,7 @@ type upstream struct {
 		RedirectURLParameter  bool `json:"redirect_url_parameter"`
 		ClientSecretBoth      bool `json:"client_secret_both"`
 		ScopeInTokenRequest   bool `json:"scope_in_token_request"`
+		RevokeByGet           bool `json:"revoke_by_get"`
 		LogoutByGet           bool `json:"logout_by_get"`
 		ExpiresInMilliseconds bool `json:"expires_in_milliseconds"`
 		InsecureNoPKCE        bool `json:"insecure_no_pkce"`

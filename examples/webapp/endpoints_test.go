@@ -53,9 +53,9 @@ func writeFile(t *testing.T, text string) string {
 func vendorFile(issuer string) map[string]any {
 	return map[string]any{
 		"issuer": issuer, "authorization_endpoint": issuer + "/idp/openidsso", "token_endpoint": issuer + "/rest/oauth/token",
-		"userinfo_endpoint": issuer + "/rest/oauth/getuserinfo", "end_session_endpoint": issuer + "/idp/oidc/logout",
+		"userinfo_endpoint": issuer + "/rest/oauth/getuserinfo", "revocation_endpoint": issuer + "/rest/oauth/revoke", "end_session_endpoint": issuer + "/idp/oidc/logout",
 		"legacy": map[string]any{
-			"redirect_url_parameter": true, "client_secret_both": true, "scope_in_token_request": true, "logout_by_get": true, "insecure_no_pkce": true,
+			"redirect_url_parameter": true, "client_secret_both": true, "scope_in_token_request": true, "revoke_by_get": true, "logout_by_get": true, "insecure_no_pkce": true,
 		},
 	}
 }

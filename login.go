@@ -1,6 +1,9 @@
 package oidckit
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // LoginRequest is what a login is asked for. A guard fills it for the relying
 // party; the issuer fills it for the login page or the broker.
@@ -25,6 +28,10 @@ type LoginRequest struct {
 	// 1.0 §5.5.1.1).
 	ACRValues    []string
 	EssentialACR bool
+	// Claims is the claims parameter of a login at a relying party (OpenID
+	// Connect Core 1.0 §5.5), a JSON object of at most 2 KiB; what is none is left
+	// out and logged. Empty elsewhere.
+	Claims json.RawMessage
 	// LoginHint is the name or address the person is likely to use.
 	LoginHint string
 	// UILocales are the preferred languages, as BCP 47 tags, best first.

@@ -214,12 +214,15 @@ func (b *browser) step(address string) answer {
 	return b.do(http.MethodGet, address, nil, navigation)
 }
 
-func (b *browser) post(address string, form url.Values, origin string) answer {
+func (b *browser) post(address string, form url.Values, origin string, headers ...func(*http.Request)) answer {
 	b.t.Helper()
 	b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return b.do(http.MethodPost, address, form, func(r *http.Request) {
 		if origin != "" {
 			r.Header.Set("Origin", origin)
+		}
+		for _, set := range headers {
+			set(r)
 		}
 	})
 }

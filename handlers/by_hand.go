@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/oidckit/oidckit/internal/client"
 	"github.com/oidckit/oidckit/internal/discovery"
 	"github.com/oidckit/oidckit/internal/jose"
 )
@@ -48,7 +49,7 @@ func (c Config) checkByHand() []error {
 		needed      bool
 	}{
 		{"authorization_endpoint", m.AuthorizationEndpoint, true},
-		{"token_endpoint", m.TokenEndpoint, true},
+		{"token_endpoint", m.TokenEndpoint, client.Config{ResponseType: c.ResponseType}.UsesTokenEndpoint()},
 		{"jwks_uri", m.JWKSURI, c.KeySet == nil && c.Certificates == nil && c.OAuth2 == nil},
 	} {
 		if needed.needed && needed.value == "" {

@@ -13,7 +13,7 @@ import (
 // serveCallback ends a login: every check stands before the step that it
 // guards, and the session comes last.
 func (rp *RelyingParty) serveCallback(w http.ResponseWriter, r *http.Request) error {
-	resp, malformed := client.ParseResponse(r.URL.RawQuery)
+	resp, malformed := rp.readResponse(w, r)
 	// RFC 6749 §10.12, RFC 9700 §4.7
 	tx, err := rp.openLogin(r, resp.State)
 	if err == nil {
@@ -54,16 +54,13 @@ func (rp *RelyingParty) finishLogin(r *http.Request, tx *transaction, resp clien
 	if resp.Error != "" {
 		return peerRefused(resp.Error)
 	}
-	if resp.Code == "" {
-		return refuse("malformed_response", errors.New("handlers: no code in the response"))
-	}
 	if err := rp.sessions.ready(ctx); err != nil {
 		return storeDown(err)
 	}
 	if err := rp.claimLogin(ctx, rp.redeeming, tx); errors.Is(err, oidckit.ErrConsumed) {
 		return errLoginFinished
 	}
-	return rp.redeem(ctx, tx, resp.Code)
+	return rp.redeem(ctx, tx, resp)
 }
 
 var errLoginFinished = &failure{status: http.StatusBadRequest, reason: "replayed_response",
@@ -78,9 +75,9 @@ func (rp *RelyingParty) claimLogin(ctx context.Context, replay oidckit.ReplaySto
 	return replay.UseOnce(ctx, "login:"+rp.id+":"+nameHash(22, tx.state), tx.created.Add(loginLifetime+client.Leeway))
 }
 
-// redeem turns the code into a session.
-func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, code string) error {
-	tokens, err := rp.client.Exchange(ctx, code, tx.codeVerifier())
+// redeem turns a response into a session.
+func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, resp client.Response) error {
+	tokens, err := rp.client.Redeem(ctx, resp, tx.codeVerifier(), tx.expected())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,11 @@
 package handlers
 
-import "github.com/oidckit/oidckit"
+import (
+	"cmp"
+
+	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/client"
+)
 
 // ClientMetadata returns what a relying party with this config has to be
 // registered with (RFC 7591 §2, OpenID Connect Dynamic Client Registration 1.0
@@ -17,8 +22,8 @@ func (c Config) ClientMetadata() oidckit.ClientMetadata {
 	}
 	m := oidckit.ClientMetadata{
 		RedirectURIs:                []string{s.url(c.Prefix, "/callback")},
-		ResponseTypes:               []string{"code"},
-		GrantTypes:                  []string{oidckit.GrantTypeAuthorizationCode},
+		ResponseTypes:               []string{cmp.Or(c.ResponseType, "code")},
+		GrantTypes:                  c.grantTypes(),
 		Scope:                       c.Scopes.String(),
 		TokenEndpointAuthMethod:     c.TokenEndpointAuthMethod,
 		TokenEndpointAuthSigningAlg: c.TokenEndpointAuthSigningAlg,
@@ -46,6 +51,18 @@ func (c Config) ClientMetadata() oidckit.ClientMetadata {
 		m.GrantTypes = append(m.GrantTypes, oidckit.GrantTypeRefreshToken)
 	}
 	return m
+}
+
+// grantTypes are those of the response type (OpenID Connect Dynamic Client
+// Registration 1.0 §2).
+func (c Config) grantTypes() (types []string) {
+	if (client.Config{ResponseType: c.ResponseType}).UsesTokenEndpoint() {
+		types = append(types, oidckit.GrantTypeAuthorizationCode)
+	}
+	if !client.IsCode(c.ResponseType) {
+		types = append(types, oidckit.GrantTypeImplicit)
+	}
+	return types
 }
 
 // requestObjectAlg is empty where a request object cannot be made.

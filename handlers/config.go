@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/client"
 	"github.com/oidckit/oidckit/internal/jose"
 	"github.com/oidckit/oidckit/internal/safeurl"
 )
@@ -62,6 +64,25 @@ type Config struct {
 	Sessions *Sessions
 	// Secrets seals logins under way and tokens. Default: that of Sessions.
 	Secrets oidckit.Secrets
+	// ResponseType is what the answer to a login brings: "code", which is the
+	// default and right for nearly every issuer, "code id_token", "code token",
+	// "code id_token token", "id_token" or "id_token token". The last two redeem
+	// no code: there is no client authentication, PKCE or refresh token.
+	ResponseType string
+	// ResponseMode is how the answer comes: "query", "form_post" (OAuth 2.0 Form
+	// Post Response Mode), or signed (JARM) as "jwt", "query.jwt" or
+	// "form_post.jwt". Default: query for code, else form_post. A form takes a
+	// login cookie with SameSite=None.
+	ResponseMode string
+	// AuthorizationSignedResponseAlg is the one algorithm of signed answers, as
+	// registered. Default RS256 (JARM §3).
+	AuthorizationSignedResponseAlg string
+	// Claims is what every login asks for by the claims parameter: a JSON object
+	// of at most 2 KiB (OpenID Connect Core 1.0 §5.5). Optional.
+	Claims json.RawMessage
+	// AuthorizationParams are further parameters of every login, such as an
+	// issuer's own. Those that the protocol sets are refused. Optional.
+	AuthorizationParams map[string]string
 	// TokenEndpointAuthMethod is how the app shows the issuer that it is itself:
 	// one of the AuthMethod constants. Default: with a secret
 	// client_secret_basic, unless the issuer's metadata names client_secret_post
@@ -134,6 +155,12 @@ func (c Config) withDefaults() Config {
 	if len(c.Scopes) == 0 && c.OAuth2 == nil {
 		c.Scopes = oidckit.Scope{oidckit.ScopeOpenID}
 	}
+	if c.ResponseMode == "" {
+		c.ResponseMode = client.DefaultResponseMode(c.ResponseType)
+	}
+	if c.AuthorizationSignedResponseAlg == "" {
+		c.AuthorizationSignedResponseAlg = defaultIDAlg
+	}
 	if c.IDTokenSignedResponseAlg == "" {
 		c.IDTokenSignedResponseAlg = defaultIDAlg
 	}
@@ -170,6 +197,8 @@ func (c Config) validate() (site, error) {
 	bad("Sessions", c.checkSessions(s, err == nil))
 	c.checkAuthentication(bad)
 	bad("RequestObjects", c.checkRequestObjects(s))
+	c.checkResponse(bad)
+	c.checkRequestParams(bad)
 	bad("IDTokenSignedResponseAlg", checkAlgorithm(c.IDTokenSignedResponseAlg))
 	if c.UserinfoSignedResponseAlg != "" {
 		bad("UserinfoSignedResponseAlg", checkAlgorithm(c.UserinfoSignedResponseAlg))

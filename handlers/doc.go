@@ -36,6 +36,8 @@
 // error text.
 //
 // Specs: OpenID Connect Core 1.0, OpenID Connect RP-Initiated Logout 1.0,
-// OpenID Connect Discovery 1.0 §2, RFC 6749, RFC 7009, RFC 7033, RFC 7517, RFC 7523, RFC
+// OpenID Connect Discovery 1.0 §2, OAuth 2.0 Multiple Response Type Encoding
+// Practices, OAuth 2.0 Form Post Response Mode, JWT Secured Authorization
+// Response Mode for OAuth 2.0 (JARM), RFC 6749, RFC 7009, RFC 7033, RFC 7517, RFC 7523, RFC
 // 7591, RFC 7592, RFC 7636, RFC 8705, RFC 9101, RFC 9126, RFC 9207, RFC 9700.
 package handlers

@@ -113,7 +113,7 @@ func (rp *RelyingParty) report(ctx context.Context, route string, f *failure) {
 	switch {
 	case f.reason == "store_unavailable":
 		name = oidckit.EventStoreUnavailable
-	case f.reason == client.RequestRefused:
+	case f.reason == client.RequestRefused, f.reason == initiatedRefused:
 	case route != "callback", f.status == http.StatusMethodNotAllowed:
 		return
 	}

@@ -37,6 +37,11 @@ type script struct {
 	userinfo func(c map[string]any)
 	// idToken makes the ID token in place of the issuer.
 	idToken func(claims map[string]any) string
+	// front changes the claims of an ID token that comes with the response.
+	front func(claims map[string]any)
+	// signed changes the claims of a response that is a JWT, jarm makes it.
+	signed func(claims map[string]any)
+	jarm   func(claims map[string]any) string
 	// respond changes the parameters of the authorization response.
 	respond func(q url.Values)
 	// serve answers a path in place of the issuer, where it returns true.
@@ -73,7 +78,7 @@ var testKeys = sync.OnceValue(func() map[string]*jose.Signer {
 	for _, alg := range []string{"RS256", "ES256"} {
 		out[alg] = newSigner(alg, "kid-"+alg)
 	}
-	out["foreign"] = newSigner("RS256", "kid-RS256")
+	out["foreign"], out["nameless"] = newSigner("RS256", "kid-RS256"), newSigner("RS256", "")
 	return out
 })
 
@@ -171,11 +176,11 @@ func (p *idp) serveAuthorize(w http.ResponseWriter, r *http.Request, s script) {
 	p.codes[code] = in
 	p.requests = append(p.requests, in)
 	p.mu.Unlock()
-	out := url.Values{"code": {code}, "state": {in.Get("state")}, "iss": {p.URL}}
+	out := p.response(in, code, s)
 	if s.respond != nil {
 		s.respond(out)
 	}
-	http.Redirect(w, r, in.Get("redirect_uri")+"?"+out.Encode(), http.StatusFound)
+	p.sendBack(w, r, in, out, s)
 }
 
 func (p *idp) serveToken(w http.ResponseWriter, r *http.Request, s script) {
@@ -220,12 +225,8 @@ func (p *idp) serveRefresh(w http.ResponseWriter, r *http.Request, s script) {
 }
 
 func (p *idp) answerTokens(w http.ResponseWriter, s script, request url.Values) {
-	now, fresh := time.Now().Unix(), canaryFresh+"-"+secret.ID()
+	claims, fresh := p.idClaims(request), canaryFresh+"-"+secret.ID()
 	p.mu.Lock()
-	claims := map[string]any{
-		"iss": p.URL, "sub": p.subject, "aud": clientID, "exp": now + 300, "iat": now, "nonce": request.Get("nonce"),
-		"auth_time": now, "sid": "sid-1", "acr": "silver", "amr": []string{"pwd"},
-	}
 	p.grants[fresh] = request
 	p.mu.Unlock()
 	if request.Has("auth_time") {
@@ -236,7 +237,7 @@ func (p *idp) answerTokens(w http.ResponseWriter, s script, request url.Values) 
 		s.claims(claims)
 	}
 	answer := map[string]any{
-		"access_token": canaryAccess + "-" + hex.EncodeToString([]byte(claimText(claims["sub"]))), "token_type": "Bearer", "expires_in": 3600,
+		"access_token": accessTokenOf(claims), "token_type": "Bearer", "expires_in": 3600,
 		"refresh_token": fresh, "id_token": p.sign(s, claims),
 	}
 	if s.tokens != nil {
@@ -248,6 +249,22 @@ func (p *idp) answerTokens(w http.ResponseWriter, s script, request url.Values) 
 		return
 	}
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// idClaims are those of a good ID token.
+func (p *idp) idClaims(request url.Values) map[string]any {
+	now := time.Now().Unix()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return map[string]any{
+		"iss": p.URL, "sub": p.subject, "aud": clientID, "exp": now + 300, "iat": now, "nonce": request.Get("nonce"),
+		"auth_time": now, "sid": "sid-1", "acr": "silver", "amr": []string{"pwd"},
+	}
+}
+
+// accessTokenOf names the subject, for userinfo.
+func accessTokenOf(claims map[string]any) string {
+	return canaryAccess + "-" + hex.EncodeToString([]byte(claimText(claims["sub"])))
 }
 
 func claimText(v any) string {

@@ -15,14 +15,20 @@ const (
 	paramRequest  = "request"
 
 	requestVersion = 1
-	maxRequest     = 4 << 10
+	// claimsRequestVersion is that of a request with claims, or that makes acr
+	// essential: what asks for neither can still be read by the release before.
+	claimsRequestVersion = 2
+	maxRequest           = 8 << 10
 )
 
 // serveLogin starts a login: it remembers it in a cookie and sends the person
 // to the issuer. Of the query only the return target and what LoginURL has
 // sealed are read; nothing is passed on (OWASP ASVS 5.0 10.2.3).
 func (rp *RelyingParty) serveLogin(w http.ResponseWriter, r *http.Request) error {
-	req := rp.readLoginRequest(r.URL.RawQuery)
+	req, err := rp.readLogin(w, r)
+	if err != nil {
+		return err
+	}
 	if err := rp.checkVouched(req); err != nil {
 		return err
 	}
@@ -44,7 +50,12 @@ func (rp *RelyingParty) beginLogin(w http.ResponseWriter, r *http.Request, req o
 	cookie := rp.sealLogin(tx)
 	rp.makeRoom(w, r, cookie)
 	http.SetCookie(w, cookie)
-	redirect(w, http.StatusFound, target)
+	status := http.StatusFound
+	if r.Method == http.MethodPost {
+		// RFC 9700 §4.12: the form itself goes no further
+		status = http.StatusSeeOther
+	}
+	redirect(w, status, target)
 	return nil
 }
 
@@ -56,17 +67,34 @@ func (rp *RelyingParty) beginLogin(w http.ResponseWriter, r *http.Request, req o
 // a plain login travels sealed: nobody can take it out of a link and use the
 // rest.
 func (rp *RelyingParty) LoginURL(r *http.Request, req oidckit.LoginRequest) string {
-	sealed := ""
-	if req.MaxAge != nil || len(req.ACRValues)+len(req.Prompt)+len(req.UILocales) > 0 || req.LoginHint != "" {
-		w := record{requestVersion}
-		w.int(encodeSeconds(req.MaxAge))
-		w.texts(req.ACRValues)
-		w.texts(req.Prompt)
-		w.texts(req.UILocales)
-		w.text(req.LoginHint)
-		sealed = rp.requests.SealText(w, rp.id)
-	}
+	sealed := rp.sealRequest(req)
 	return rp.loginURL(rp.underBase(req.ReturnTo), sealed, sealed == "" && rp.isToRenew(r))
+}
+
+// sealRequest returns "" for a plain login.
+func (rp *RelyingParty) sealRequest(req oidckit.LoginRequest) string {
+	if err := client.CheckClaimsRequest(req.Claims); err != nil {
+		rp.cfg.Logger.Error().Msg("LoginRequest.Claims was left out: it " + err.Error())
+		req.Claims = nil
+	}
+	further := len(req.Claims) > 0 || req.EssentialACR
+	if req.MaxAge == nil && len(req.ACRValues)+len(req.Prompt)+len(req.UILocales) == 0 && req.LoginHint == "" && !further {
+		return ""
+	}
+	w := record{requestVersion}
+	if further {
+		w[0] = claimsRequestVersion
+	}
+	w.int(encodeSeconds(req.MaxAge))
+	w.texts(req.ACRValues)
+	w.texts(req.Prompt)
+	w.texts(req.UILocales)
+	w.text(req.LoginHint)
+	if further {
+		w.text(string(req.Claims))
+		w.bool(req.EssentialACR)
+	}
+	return rp.requests.SealText(w, rp.id)
 }
 
 func (rp *RelyingParty) loginURL(returnTo, sealed string, renew bool) string {
@@ -124,11 +152,16 @@ func (rp *RelyingParty) openRequest(sealed string, req *oidckit.LoginRequest) {
 		return
 	}
 	r := recordReader{s: string(plain)}
-	if r.byte() != requestVersion {
+	version := r.byte()
+	if version != requestVersion && version != claimsRequestVersion {
 		return
 	}
-	maxAge, acr, prompt, locales, hint := decodeSeconds(r.int()), r.texts(), r.texts(), r.texts(), r.text()
+	asked := oidckit.LoginRequest{ReturnTo: req.ReturnTo, MaxAge: decodeSeconds(r.int()),
+		ACRValues: r.texts(), Prompt: r.texts(), UILocales: r.texts(), LoginHint: r.text()}
+	if version == claimsRequestVersion {
+		asked.Claims, asked.EssentialACR = []byte(r.text()), r.bool()
+	}
 	if r.done() {
-		req.MaxAge, req.ACRValues, req.Prompt, req.UILocales, req.LoginHint = maxAge, acr, prompt, locales, hint
+		*req = asked
 	}
 }

@@ -127,8 +127,15 @@ func TestMethods(t *testing.T) {
 				address = callback
 			}
 			b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			allow := "GET"
+			if path == "/auth/login" {
+				// A POST may start one: OpenID Connect Core 1.0 §4.
+				if allow = "GET, POST"; method == "POST" {
+					continue
+				}
+			}
 			res := b.do(method, address, nil, nil)
-			if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET" || len(res.Cookies()) != 0 {
+			if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != allow || len(res.Cookies()) != 0 {
 				t.Errorf("%s %s: %d, Allow %q, %d cookies", method, path, res.StatusCode, res.Header.Get("Allow"), len(res.Cookies()))
 			}
 		}

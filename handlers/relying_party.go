@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -96,10 +97,15 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	rp.redeeming = memory.Open(rp.id).Replay
 	prefix := strings.TrimSuffix(cfg.Prefix, "/")
 	rp.routes = map[string]http.Handler{
-		prefix + "/login":      rp.sessions.LoadAndSave(rp.route("login", rp.serveLogin, http.MethodGet)),
-		prefix + "/callback":   rp.sessions.LoadAndSave(rp.route("callback", rp.serveCallback, http.MethodGet)),
+		prefix + "/login":      rp.sessions.LoadAndSave(rp.route("login", rp.serveLogin, http.MethodGet, http.MethodPost)),
+		prefix + "/callback":   rp.sessions.LoadAndSave(rp.route("callback", rp.serveCallback, cfg.callbackMethod())),
 		prefix + "/logout":     rp.sessions.LoadAndSave(rp.route("logout", rp.serveLogout, http.MethodGet, http.MethodPost)),
 		prefix + "/logged-out": rp.route("logged-out", rp.serveLoggedOut, http.MethodGet),
+	}
+	// OpenID Connect Core 1.0 §4
+	rp.crossSite = append(rp.crossSite, prefix+"/login")
+	if cfg.postsBack() {
+		rp.crossSite = append(rp.crossSite, prefix+"/callback")
 	}
 	if rp.keys.signer != nil {
 		rp.routes[prefix+"/jwks.json"] = rp.keys
@@ -176,6 +182,9 @@ func (rp *RelyingParty) clientConfig() client.Config {
 		UserinfoSignedResponseAlg: rp.cfg.UserinfoSignedResponseAlg,
 		HTTPClient:                rp.cfg.HTTPClient, Logger: rp.cfg.Logger,
 		TokenEndpointAuthSigningAlg: rp.cfg.TokenEndpointAuthSigningAlg, AllowTokenEndpointAudience: rp.cfg.AllowTokenEndpointAudience,
+		ResponseType: rp.cfg.ResponseType, ResponseMode: rp.cfg.ResponseMode,
+		AuthorizationSignedResponseAlg: rp.cfg.AuthorizationSignedResponseAlg,
+		Claims:                         rp.cfg.Claims, AuthorizationParams: maps.Clone(rp.cfg.AuthorizationParams),
 		Signer: rp.keys.signer, PushedAuthorization: rp.cfg.PushedAuthorization, RequestObjects: rp.requestObjects(),
 	}
 }

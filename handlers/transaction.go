@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	loginCookie   = "login-"
+	loginPrefix   = "login-"
 	loginLifetime = 10 * time.Minute
 	// At most this many logins are under way in one browser, and their cookies
 	// leave room in the 4 KB of headers that servers are sure to take.
@@ -116,7 +116,7 @@ func decodeSeconds(n int64) *time.Duration {
 }
 
 func (rp *RelyingParty) loginCookieName(state string) string {
-	return rp.site.cookieName(loginCookie + nameHash(8, rp.id, state))
+	return rp.site.cookieName(loginPrefix + nameHash(8, rp.id, state))
 }
 
 // loginPlace binds a sealed login to this registration, its state and its
@@ -130,7 +130,7 @@ func (rp *RelyingParty) loginPlace(state string, stamp []byte) []byte {
 func (rp *RelyingParty) sealLogin(tx *transaction) *http.Cookie {
 	stamp := binary.BigEndian.AppendUint32(make([]byte, 0, stampBytes), uint32(tx.created.Unix()))
 	value := append(stamp, rp.logins.Seal(tx.encode(), rp.loginPlace(tx.state, stamp))...)
-	return rp.site.cookie(rp.loginCookieName(tx.state), base64url.EncodeToString(value), int(loginLifetime/time.Second))
+	return rp.loginCookie(rp.loginCookieName(tx.state), base64url.EncodeToString(value), int(loginLifetime/time.Second))
 }
 
 // openLogin finds the login that a state belongs to. The time limit is ours:
@@ -170,7 +170,7 @@ func decodeText(s string) ([]byte, bool) {
 
 // forgetLogin removes a login's cookie from the browser.
 func (rp *RelyingParty) forgetLogin(w http.ResponseWriter, state string) {
-	http.SetCookie(w, rp.site.cookie(rp.loginCookieName(state), "", -1))
+	http.SetCookie(w, rp.loginCookie(rp.loginCookieName(state), "", -1))
 }
 
 // makeRoom removes the cookies of expired logins, and of the oldest ones where
@@ -182,7 +182,7 @@ func (rp *RelyingParty) makeRoom(w http.ResponseWriter, r *http.Request, fresh *
 		stamp uint32
 	}
 	var list []pending
-	prefix := rp.site.cookieName(loginCookie)
+	prefix := rp.site.cookieName(loginPrefix)
 	total := cookieSize(fresh)
 	for _, c := range r.Cookies() {
 		if !strings.HasPrefix(c.Name, prefix) {
@@ -201,7 +201,7 @@ func (rp *RelyingParty) makeRoom(w http.ResponseWriter, r *http.Request, fresh *
 		if int64(p.stamp) >= oldest && len(list)-i < maxLogins && total <= maxLoginBytes {
 			return
 		}
-		http.SetCookie(w, rp.site.cookie(p.name, "", -1))
+		http.SetCookie(w, rp.loginCookie(p.name, "", -1))
 		total -= p.size
 	}
 }

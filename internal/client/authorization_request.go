@@ -1,10 +1,13 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +40,10 @@ func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest)
 		return "", unavailable(err)
 	}
 	params := c.parameters(req)
+	params["claims"], params["acr_values"], err = c.claimsParameter(m, req.Login)
+	if err != nil {
+		return "", refuse(RequestRefused, fmt.Errorf("the claims request %w", err))
+	}
 	maps.DeleteFunc(params, func(_, value string) bool { return value == "" })
 	if params, err = c.asObject(m, params); err != nil {
 		return "", err
@@ -56,16 +63,16 @@ func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest)
 }
 
 func (c *Client) parameters(req AuthorizationRequest) map[string]string {
-	nonce := req.Nonce
+	nonce, challenge, method := req.Nonce, codeChallenge(req.CodeVerifier), "S256"
 	if c.cfg.PlainOAuth != nil {
 		nonce = ""
 	}
-	challenge, method := codeChallenge(req.CodeVerifier), "S256"
-	if c.cfg.Legacy.InsecureNoPKCE {
+	if !c.cfg.gives(wordCode) || c.cfg.Legacy.InsecureNoPKCE {
 		challenge, method = "", ""
 	}
-	return map[string]string{
-		"response_type":         "code",
+	params := map[string]string{
+		"response_type":         cmp.Or(c.cfg.ResponseType, wordCode),
+		"response_mode":         c.cfg.responseMode(),
 		"client_id":             c.cfg.ClientID,
 		"redirect_uri":          c.cfg.RedirectURI,
 		"scope":                 c.cfg.Scope.String(),
@@ -76,12 +83,32 @@ func (c *Client) parameters(req AuthorizationRequest) map[string]string {
 		"resource":              c.cfg.Resource,
 		"prompt":                strings.Join(req.Login.Prompt, " "),
 		"acr_values":            strings.Join(req.Login.ACRValues, " "),
+		"claims":                string(c.cfg.Claims),
 		"ui_locales":            strings.Join(req.Login.UILocales, " "),
 		"login_hint":            req.Login.LoginHint,
 		"id_token_hint":         req.IDTokenHint,
 		"max_age":               seconds(req.Login.MaxAge),
 	}
+	for name, value := range c.cfg.AuthorizationParams {
+		if !IsReservedParameter(name) {
+			params[name] = value
+		}
+	}
+	return params
 }
+
+// reservedParameters are those that only the protocol sets: an app that could
+// set one would take out a check.
+var reservedParameters = []string{
+	"response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce",
+	"code_challenge", "code_challenge_method", "resource", "prompt", "acr_values", "claims", "ui_locales",
+	"login_hint", "max_age", "id_token_hint", "request", "request_uri", "registration",
+	"client_secret", "client_assertion", "client_assertion_type", "iss", "response", "dpop_jkt",
+}
+
+// IsReservedParameter reports whether an authorization parameter is the
+// protocol's to set.
+func IsReservedParameter(name string) bool { return slices.Contains(reservedParameters, name) }
 
 // codeChallenge implements S256 (RFC 7636 §4.2).
 func codeChallenge(verifier string) string {

@@ -69,7 +69,8 @@ func (c *Client) Metadata(ctx context.Context) (*oidckit.ProviderMetadata, error
 	if err != nil {
 		return nil, err
 	}
-	if m.AuthorizationEndpoint == "" || m.TokenEndpoint == "" || m.JWKSURI == "" && c.cfg.Keys == nil && c.cfg.PlainOAuth == nil {
+	// OpenID Connect Discovery 1.0 §3: token_endpoint is not for the implicit flow
+	if m.AuthorizationEndpoint == "" || m.TokenEndpoint == "" && c.cfg.UsesTokenEndpoint() || m.JWKSURI == "" && c.cfg.Keys == nil && c.cfg.PlainOAuth == nil {
 		return nil, fmt.Errorf("%w: it lacks an endpoint that a login needs", ErrUnavailable)
 	}
 	return m, nil

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/rs/zerolog"
@@ -47,6 +48,18 @@ type Config struct {
 	Scope oidckit.Scope
 	// Resource is the API that access tokens are for (RFC 8707 §2), or empty.
 	Resource string
+	// ResponseType is "" for code; ResponseMode is "" for the query. See
+	// CheckResponseType and CheckResponseMode.
+	ResponseType, ResponseMode string
+	// AuthorizationSignedResponseAlg is the one algorithm of responses that are
+	// JWTs.
+	AuthorizationSignedResponseAlg string
+	// Claims is what every login asks for by the claims parameter, empty or as
+	// CheckClaimsRequest has it.
+	Claims json.RawMessage
+	// AuthorizationParams are further parameters of every login. None of them is
+	// IsReservedParameter.
+	AuthorizationParams map[string]string
 	// IDTokenSignedResponseAlg is the one algorithm of ID tokens.
 	IDTokenSignedResponseAlg string
 	// UserinfoSignedResponseAlg is the one algorithm of userinfo, empty where it

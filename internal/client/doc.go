@@ -4,10 +4,10 @@
 //
 //	c, err := client.New(client.Config{Issuer: issuer, ClientID: id, RedirectURI: callback})
 //	address, err := c.AuthorizationURL(ctx, client.AuthorizationRequest{State: state, Nonce: nonce, CodeVerifier: verifier})
-//	resp, err := client.ParseResponse(r.URL.RawQuery)
+//	resp, err := c.ParseResponse(r.URL.RawQuery)
 //	err = c.CheckIssuer(ctx, resp)
-//	tokens, err := c.Exchange(ctx, resp.Code, verifier)
-//	id, err := c.CheckIDToken(ctx, tokens, client.Expected{Nonce: nonce, Started: started})
+//	tokens, err := c.Redeem(ctx, resp, verifier, expected)
+//	id, err := c.CheckIDToken(ctx, expected, tokens)
 //	claims, err := c.Claims(ctx, tokens, id)
 //
 // Later, Refresh brings new tokens, and its errors say what that means for the
@@ -21,7 +21,8 @@
 // writes no response. Its metadata and its keys are cached, and it starts
 // goroutines for them that Close ends.
 //
-// Specs: OpenID Connect Core 1.0, OpenID Connect Discovery 1.0 §2, RFC 6749,
-// RFC 7009, RFC 7033, RFC 7523, RFC 7591, RFC 7592, RFC 7636, RFC 8705, RFC
-// 8707, RFC 9101, RFC 9126, RFC 9207.
+// Specs: OpenID Connect Core 1.0, OpenID Connect Discovery 1.0 §2, OAuth 2.0
+// Multiple Response Type Encoding Practices, OAuth 2.0 Form Post Response Mode,
+// JWT Secured Authorization Response Mode (JARM), RFC 6749, RFC 7009, RFC 7033,
+// RFC 7523, RFC 7591, RFC 7592, RFC 7636, RFC 8705, RFC 8707, RFC 9101, RFC 9126, RFC 9207.
 package client

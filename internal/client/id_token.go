@@ -28,10 +28,10 @@ type IDToken struct {
 	// Claims is all of them, as they were signed.
 	Claims oidckit.Claims
 
-	azp, nonce, atHash                       string
+	azp, nonce, atHash, cHash                string
 	expires, issued, notBefore, authTime     int64
 	hasExpires, hasIssued, hasAZP, hasATHash bool
-	hasAuthTime                              bool
+	hasAuthTime, hasCHash                    bool
 }
 
 // AuthTime is when the person authenticated, zero where the token has not said.
@@ -115,6 +115,9 @@ func (c *Client) checkClaims(t *IDToken, want Expected, tokens *Tokens, alg stri
 	if err := checkTimes(t, want, time.Now()); err != nil {
 		return err
 	}
+	if err := checkFrontChannel(t, tokens, alg); err != nil {
+		return err
+	}
 	if err := checkAccessTokenHash(t, tokens, alg); err != nil {
 		return err
 	}
@@ -188,6 +191,9 @@ func parseIDToken(payload []byte) (*IDToken, error) {
 		case "at_hash":
 			t.atHash, err = v.Text()
 			t.hasATHash = true
+		case "c_hash":
+			t.cHash, err = v.Text()
+			t.hasCHash = true
 		case "exp":
 			t.expires, err = v.NumericDate()
 			t.hasExpires = true

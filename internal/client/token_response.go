@@ -29,6 +29,11 @@ type Tokens struct {
 	Scope oidckit.Scope
 	// Expires is when the access token ends, zero where the server has not said.
 	Expires time.Time
+
+	// front says that the tokens came with the response itself, together with
+	// code where that is not empty; subject is whom such an ID token was about.
+	front         bool
+	code, subject string
 }
 
 func (c *Client) readTokenAnswer(resp *httpx.Response) (*Tokens, error) {

@@ -42,8 +42,11 @@ func (c *Client) Claims(ctx context.Context, tokens *Tokens, id *IDToken) (oidck
 }
 
 // Userinfo returns what the userinfo endpoint says of a person, nil where there
-// is none.
+// is none, or no access token to ask it with.
 func (c *Client) Userinfo(ctx context.Context, tokens *Tokens) ([]byte, error) {
+	if tokens.AccessToken == "" {
+		return nil, nil
+	}
 	m, err := c.Metadata(ctx)
 	if err != nil || m.UserinfoEndpoint == "" {
 		return nil, err

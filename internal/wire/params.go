@@ -125,14 +125,20 @@ func Form(w http.ResponseWriter, r *http.Request, repeatable ...string) (Params,
 
 // AnyForm is Form for an endpoint that looks for repetitions itself.
 func AnyForm(w http.ResponseWriter, r *http.Request) (Params, error) {
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	// RFC 6749 §3.2, Appendix B
-	if err != nil || mediaType != "application/x-www-form-urlencoded" {
-		return nil, oidckit.NewError(oidckit.InvalidRequest, "the body must be application/x-www-form-urlencoded")
-	}
-	body, err := readBody(w, r, MaxBody)
+	body, err := FormBody(w, r)
 	if err != nil {
 		return nil, err
 	}
-	return ParseParams(string(body))
+	return ParseParams(body)
+}
+
+// FormBody returns the body of a request that has a form, undecoded.
+func FormBody(w http.ResponseWriter, r *http.Request) (string, error) {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	// RFC 6749 §3.2, Appendix B
+	if err != nil || mediaType != "application/x-www-form-urlencoded" {
+		return "", oidckit.NewError(oidckit.InvalidRequest, "the body must be application/x-www-form-urlencoded")
+	}
+	body, err := readBody(w, r, MaxBody)
+	return string(body), err
 }

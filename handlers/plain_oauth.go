@@ -47,8 +47,8 @@ func (c Config) checkOAuth2() error {
 	switch {
 	case c.OAuth2 == nil:
 		return nil
-	case c.KeySet != nil, c.Certificates != nil:
-		return errors.New("has no use for KeySet and Certificates: no ID token is looked at")
+	case c.KeySet != nil, c.Certificates != nil, c.UserinfoSignedResponseAlg != "":
+		return errors.New("has no use for KeySet, Certificates and UserinfoSignedResponseAlg: nothing signed is looked at")
 	case c.Metadata != nil && c.Metadata.UserinfoEndpoint == "" && c.OAuth2.Identify == nil:
 		return errors.New("has neither Identify nor a userinfo_endpoint in Metadata")
 	}

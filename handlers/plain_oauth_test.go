@@ -13,6 +13,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers"
+	"github.com/oidckit/oidckit/handlers/rpstore"
 )
 
 // plainOAuth makes a script of an issuer that knows no OpenID Connect and whose
@@ -277,6 +278,27 @@ func TestPlainOAuthVouchesForNothing(t *testing.T) {
 	}
 }
 
+// RFC 6749 §6: a session at a plain OAuth 2.0 provider follows its grant, too.
+func TestPlainOAuthRefresh(t *testing.T) {
+	p, s := newIDP(t), newStores()
+	p.play(plainOAuth(script{}))
+	a := newApp(t, p, options{session: func(c *handlers.SessionConfig) { c.Store = s.set() }, config: func(c *handlers.Config) {
+		c.Metadata, c.OAuth2, c.Scopes = p.byHand(), &handlers.OAuth2{SubjectClaim: "id"}, nil
+		c.Metadata.JWKSURI = ""
+	}})
+	b := a.browser()
+	b.open(a.URL + "/me")
+	f := &refreshing{a, b, p, s, *s.sessions.created.Load()}
+	f.due(t, true)
+	if status := f.status(t); status != http.StatusOK {
+		t.Fatalf("%d %s", status, a.logs.String())
+	}
+	f.reaches(t, rpstore.RefreshIdle)
+	if n := p.count("refresh"); n != 1 || f.status(t) != http.StatusOK {
+		t.Errorf("%d refreshes, %s", n, a.logs.String())
+	}
+}
+
 func TestPlainOAuthProblems(t *testing.T) {
 	p := newIDP(t)
 	a := newApp(t, p, options{})
@@ -291,6 +313,7 @@ func TestPlainOAuthProblems(t *testing.T) {
 		"nobody to ask":    {func(c *handlers.Config) { c.Metadata.UserinfoEndpoint = "" }, false},
 		"the app asks":     {func(c *handlers.Config) { c.Metadata.UserinfoEndpoint, c.OAuth2.Identify = "", identify }, true},
 		"keys for nothing": {func(c *handlers.Config) { c.KeySet = keySet(t, published(signer, "")) }, false},
+		"signed userinfo":  {func(c *handlers.Config) { c.UserinfoSignedResponseAlg = "RS256" }, false},
 		"a bad scope":      {func(c *handlers.Config) { c.Scopes = oidckit.Scope{`a"b`} }, false},
 	} {
 		c := handlers.Config{Issuer: p.URL, Metadata: p.byHand(), ClientID: "x", BaseURL: a.URL, Sessions: a.sessions, OAuth2: &handlers.OAuth2{}}

@@ -13,8 +13,11 @@ import (
 const maxRevocationAnswer = 64 << 10
 
 // RevokeRefreshToken ends a grant that nobody will use (RFC 7009 §2.1). A server
-// without the endpoint keeps it.
+// without the endpoint keeps it, and so does one that ends access tokens alone.
 func (c *Client) RevokeRefreshToken(ctx context.Context, refreshToken string) error {
+	if c.cfg.Legacy.RevokeByGet {
+		return nil
+	}
 	m, err := c.Metadata(ctx)
 	if err != nil || m.RevocationEndpoint == "" {
 		return err

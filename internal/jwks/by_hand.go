@@ -3,6 +3,7 @@ package jwks
 import (
 	"context"
 	"crypto"
+	"slices"
 	"time"
 
 	"github.com/oidckit/oidckit/internal/jose"
@@ -26,7 +27,7 @@ func ByHand(keys []jose.JWK, scope Scope) Source {
 	return set
 }
 
-// meant returns what a token may mean, in order.
+// meant returns what a token may mean, in order and each once.
 func (b byHand) meant(r Ref) []crypto.PublicKey {
 	var named, nameless []crypto.PublicKey
 	for i := range b {
@@ -34,15 +35,22 @@ func (b byHand) meant(r Ref) []crypto.PublicKey {
 		switch {
 		case c.owner != "" && c.owner != r.Issuer || !c.key.Fits(r.Algorithm):
 		case r.KeyID == "" || c.key.KeyID == r.KeyID:
-			named = append(named, c.key.Key)
+			named = with(named, c.key.Key)
 		case c.key.KeyID == "":
-			nameless = append(nameless, c.key.Key)
+			nameless = with(nameless, c.key.Key)
 		}
 	}
 	if len(named) > 0 {
 		return named
 	}
 	return nameless
+}
+
+func with(keys []crypto.PublicKey, key crypto.PublicKey) []crypto.PublicKey {
+	if slices.ContainsFunc(keys, func(k crypto.PublicKey) bool { return jose.SameKey(k, key) }) {
+		return keys
+	}
+	return append(keys, key)
 }
 
 // Find implements Source.

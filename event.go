@@ -39,6 +39,10 @@ const (
 	EventKeyCreated           EventName = "key.created"
 	EventKeyRevoked           EventName = "key.revoked"
 	EventStoreUnavailable     EventName = "store.unavailable"
+
+	EventIdentityProviderCreated EventName = "identity_provider.created"
+	EventIdentityProviderUpdated EventName = "identity_provider.updated"
+	EventIdentityProviderDeleted EventName = "identity_provider.deleted"
 )
 
 // Event is something an app may want to know, audit or count. It never holds
@@ -55,6 +59,11 @@ type Event struct {
 	// needs.
 	TokenID string
 	Until   time.Time
+	// IdentityProvider is the uuid of the broker's record that an event is about,
+	// and Fields the names of those of its fields that a change has changed. Their
+	// values stay where they are; Subject is who has made the change.
+	IdentityProvider string
+	Fields           []string
 	// GrantType is set for events of the token endpoint.
 	GrantType string
 	// Err is the cause of a refusal, with what the peer was not told.

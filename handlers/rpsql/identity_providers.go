@@ -2,6 +2,7 @@ package rpsql
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/oidckit/oidckit"
@@ -13,11 +14,14 @@ type identityProviders struct{ *realm }
 
 const (
 	findProvider = `SELECT version, is_default, doc FROM oidckit_rp_identity_provider WHERE tenant = ? AND uuid = ?`
-	// The doc of rows that are passed over is not read.
-	listProviders = `SELECT version, is_default, doc FROM oidckit_rp_identity_provider WHERE tenant = ? AND uuid IN
-		(SELECT uuid FROM oidckit_rp_identity_provider WHERE tenant = ?`
-	listedProviders = ` ORDER BY created_at, uuid LIMIT ? OFFSET ?) ORDER BY created_at, uuid`
-	countProviders  = `SELECT count(*) FROM oidckit_rp_identity_provider WHERE tenant = ?`
+	// listMany does not read the doc of rows that are passed over. In listFew
+	// created_at + 0 keeps the planner from walking all of a tenant's in order.
+	listMany = `SELECT version, is_default, doc FROM oidckit_rp_identity_provider WHERE tenant = ? AND uuid IN
+		(SELECT uuid FROM oidckit_rp_identity_provider WHERE tenant = ?%s ORDER BY created_at, uuid LIMIT ? OFFSET ?)
+		ORDER BY created_at + 0, uuid`
+	listFew = `SELECT version, is_default, doc FROM oidckit_rp_identity_provider WHERE tenant = ?%s
+		ORDER BY created_at + 0, uuid LIMIT ? OFFSET ?`
+	countProviders = `SELECT count(*) FROM oidckit_rp_identity_provider WHERE tenant = ?`
 
 	takeTurn = `INSERT INTO oidckit_rp_identity_provider_turn (tenant, turn) VALUES (?, 1)
 		ON CONFLICT (tenant) DO UPDATE SET turn = oidckit_rp_identity_provider_turn.turn + 1`
@@ -56,11 +60,14 @@ func (s identityProviders) ListIdentityProviders(ctx context.Context, sel rpstor
 	if count <= 0 {
 		return nil, int(total), nil
 	}
-	args = append([]any{s.tenant}, append(args, count, max(start, 0))...)
-	rows, err := sqldb.All(ctx, s.db, listProviders+where+listedProviders, func(r sqldb.Row) (row providerRow, err error) {
+	query := listFew
+	if sel.Identifier == "" && sel.Domain == "" && !sel.Default {
+		query, args = listMany, append([]any{s.tenant}, args...)
+	}
+	rows, err := sqldb.All(ctx, s.db, fmt.Sprintf(query, where), func(r sqldb.Row) (row providerRow, err error) {
 		err = r.Scan(row.dest()...)
 		return row, err
-	}, args...)
+	}, append(args, count, max(start, 0))...)
 	if err != nil {
 		return nil, 0, wrap("list identity providers", err)
 	}

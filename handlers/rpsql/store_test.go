@@ -218,36 +218,3 @@ func TestNewReportsEveryProblem(t *testing.T) {
 		t.Errorf("New of the zero Config: got error %v, want both fields named", err)
 	}
 }
-
-// TestProvidersAreFoundByIndexes asks the database how it would look.
-func TestProvidersAreFoundByIndexes(t *testing.T) {
-	d := sqliteDatabase(t)
-	db := d.connect(t)
-	if err := newStore(t, db, d.dialect).Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, condition := range []string{
-		``, ` AND identifier = 'a'`, ` AND shown = 1`, ` AND is_default = 1`,
-		` AND uuid IN (SELECT uuid FROM oidckit_rp_identity_provider_domain WHERE tenant = 'app' AND domain = 'a')`,
-	} {
-		rows, err := db.QueryContext(t.Context(), `EXPLAIN QUERY PLAN SELECT doc FROM oidckit_rp_identity_provider WHERE tenant = 'app' AND uuid IN
-			(SELECT uuid FROM oidckit_rp_identity_provider WHERE tenant = 'app'`+condition+` ORDER BY created_at, uuid LIMIT 10 OFFSET 0)`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		steps := 0
-		for ; rows.Next(); steps++ {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			if strings.HasPrefix(detail, "SCAN") {
-				t.Errorf("%q: %s", condition, detail)
-			}
-		}
-		if err := rows.Err(); err != nil || steps == 0 {
-			t.Fatalf("%d steps, %v", steps, err)
-		}
-	}
-}

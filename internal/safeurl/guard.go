@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 )
 
@@ -65,6 +66,26 @@ func (g *Guard) Check(a netip.Addr) error {
 		return ErrAddress
 	}
 	return nil
+}
+
+// CheckName judges a host as it is written, and asks nobody: for a record that
+// is being saved. An address in any notation is judged as Check does; what a
+// name leads to is not known before it is dialled.
+func (g *Guard) CheckName(host string) error {
+	if g == nil {
+		return nil
+	}
+	host = strings.TrimSuffix(host, ".")
+	if strings.EqualFold(host, "localhost") || strings.HasSuffix(strings.ToLower(host), ".localhost") {
+		return allow(g.AllowLoopback)
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		return g.Check(a)
+	}
+	// Odd spellings of IPv4 addresses, which some resolvers take: the last
+	// label of a name is never a number.
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return allow(last != "" && (last[0] < '0' || last[0] > '9'))
 }
 
 // CheckHost resolves a host and checks every answer: for a record that is being

@@ -85,6 +85,44 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// ATK-315: notations that some resolver takes for an inner address.
+func TestGuardCheckName(t *testing.T) {
+	strict, loopback := &Guard{}, &Guard{AllowLoopback: true}
+	for _, row := range []struct {
+		host             string
+		strict, loopback bool
+	}{
+		{"id.example.com", true, true},
+		{"id.example.com.", true, true},
+		{"1and1.example", true, true},
+		{"93.184.215.14", true, true},
+		{"localhost", false, true},
+		{"LOCALHOST.", false, true},
+		{"a.localhost", false, true},
+		{"127.0.0.1", false, true},
+		{"::1", false, true},
+		{"::ffff:169.254.169.254", false, false},
+		{"10.0.0.1", false, false},
+		{"127.1", false, false},
+		{"2130706433", false, false},
+		{"0x7f000001", false, false},
+		{"0177.0.0.1", false, false},
+		{"127.0.0.1.", false, true},
+		{"127.0.0.0x1", false, false},
+		{"", false, false},
+		{".", false, false},
+	} {
+		for _, c := range []struct {
+			g    *Guard
+			want bool
+		}{{strict, row.strict}, {loopback, row.loopback}, {nil, true}} {
+			if got := c.g.CheckName(row.host) == nil; got != c.want {
+				t.Errorf("%+v on %q: accepted %v, want %v", c.g, row.host, got, c.want)
+			}
+		}
+	}
+}
+
 func TestGuardControl(t *testing.T) {
 	g := &Guard{}
 	for _, row := range []struct {

@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -124,18 +123,5 @@ func misleading(r rune) bool {
 // reachable reports whether a host is one that the guard might let pass.
 func reachable(raw string, guard *safeurl.Guard) bool {
 	u, err := url.Parse(raw)
-	if err != nil {
-		return false
-	}
-	host := strings.TrimSuffix(u.Hostname(), ".")
-	if strings.EqualFold(host, "localhost") || strings.HasSuffix(strings.ToLower(host), ".localhost") {
-		return guard.AllowLoopback
-	}
-	if a, err := netip.ParseAddr(host); err == nil {
-		return guard.Check(a) == nil
-	}
-	// Odd spellings of IPv4 addresses, which some resolvers take: the last
-	// label of a name is never a number.
-	last := host[strings.LastIndexByte(host, '.')+1:]
-	return last != "" && (last[0] < '0' || last[0] > '9')
+	return err == nil && guard.CheckName(u.Hostname()) == nil
 }

@@ -84,8 +84,16 @@ func redisStore(tb testing.TB) (*redis.Client, scs.Store) {
 		tb.Fatal(err)
 	}
 	client := redis.NewClient(options)
-	tb.Cleanup(func() { client.Close() })
-	return client, goredisstore.NewWithPrefix(client, "oidckit-test:"+tb.Name()+":")
+	prefix := "oidckit-test:" + tb.Name() + ":"
+	tb.Cleanup(func() {
+		// Redis outlives the run: what is left would be found by the next one.
+		ctx := context.Background()
+		if keys, err := client.Keys(ctx, prefix+"*").Result(); err == nil && len(keys) > 0 {
+			client.Del(ctx, keys...)
+		}
+		client.Close()
+	})
+	return client, goredisstore.NewWithPrefix(client, prefix)
 }
 
 // BenchmarkRequireAuth measures a guarded route on a live session. The limit

@@ -43,6 +43,9 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*Tokens, err
 		GetConn: func(string) { asked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}), m, m.TokenEndpoint, form)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, unavailable(err)
 	}

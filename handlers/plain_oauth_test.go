@@ -150,8 +150,12 @@ func TestPlainOAuthRefusals(t *testing.T) {
 	}
 	// An ID token that comes all the same is not looked at.
 	p.play(plainOAuth(script{tokens: func(answer map[string]any) { answer["id_token"] = "not one" }}))
-	if b := a.browser(); b.step(b.begin(a, "/me")).StatusCode != http.StatusSeeOther {
+	b := a.browser()
+	if b.step(b.begin(a, "/me")).StatusCode != http.StatusSeeOther {
 		t.Errorf("with an ID token: %s", a.logs.String())
+	}
+	if out := b.post(a.URL+"/auth/logout", nil, a.URL); strings.Contains(out.Header.Get("Location"), "id_token_hint") {
+		t.Errorf("it is sent to %s", out.Header.Get("Location"))
 	}
 }
 

@@ -33,7 +33,7 @@ func (rp *RelyingParty) serveCallback(w http.ResponseWriter, r *http.Request) er
 	if err := rp.finishLogin(r, tx, resp); err != nil {
 		f := *asFailure(err)
 		f.returnTo = tx.returnTo
-		if tx.silent {
+		if tx.silent() {
 			return rp.endSilently(w, r, &f)
 		}
 		return &f
@@ -85,10 +85,8 @@ func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, resp client
 	if err != nil {
 		return err
 	}
-	if tx.silent {
-		if err := rp.checkSamePerson(ctx, id); err != nil {
-			return err
-		}
+	if err := rp.checkSamePerson(ctx, tx, id); err != nil {
+		return err
 	}
 	identity, err := rp.mapIdentity(ctx, rp.newIdentity(id, tokens, claims))
 	if err != nil {
@@ -102,6 +100,7 @@ func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, resp client
 	if err := rp.startSession(ctx, identity, tokens); err != nil {
 		return err
 	}
+	rp.endRenewed(ctx, tx)
 	told := false
 	defer func() {
 		// A sink that panics has perhaps not heard of it: nobody stays signed in.

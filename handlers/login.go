@@ -32,13 +32,14 @@ func (rp *RelyingParty) serveLogin(w http.ResponseWriter, r *http.Request) error
 	if err := rp.checkVouched(req); err != nil {
 		return err
 	}
-	silent, hint := rp.beginSilently(r, &req)
-	return rp.beginLogin(w, r, req, silent, hint)
+	renews, hint := rp.beginSilently(r, &req)
+	return rp.beginLogin(w, r, req, renews, hint)
 }
 
-func (rp *RelyingParty) beginLogin(w http.ResponseWriter, r *http.Request, req oidckit.LoginRequest, silent bool, hint string) error {
+// beginLogin sends the person to the issuer. A silent login renews a session.
+func (rp *RelyingParty) beginLogin(w http.ResponseWriter, r *http.Request, req oidckit.LoginRequest, renews oidckit.TokenHash, hint string) error {
 	tx := newTransaction(req)
-	tx.silent = silent
+	tx.renews = renews
 	target, err := rp.client.AuthorizationURL(r.Context(), client.AuthorizationRequest{
 		State: tx.state, Nonce: tx.nonceText(), CodeVerifier: tx.codeVerifier(), IDTokenHint: hint, Login: req,
 	})

@@ -70,19 +70,20 @@ func (rp *RelyingParty) isToRenew(r *http.Request) bool {
 }
 
 // beginSilently makes the login that req asks for one that shows nothing, where
-// this browser has a session to renew. The hint says whose.
-func (rp *RelyingParty) beginSilently(r *http.Request, req *oidckit.LoginRequest) (silent bool, hint string) {
+// this browser has a session to renew, and returns which. The hint says whose it
+// is.
+func (rp *RelyingParty) beginSilently(r *http.Request, req *oidckit.LoginRequest) (renews oidckit.TokenHash, hint string) {
 	if r.URL.Query().Get(paramRenew) == "" {
-		return false, ""
+		return renews, ""
 	}
 	key, err := rp.sessionOf(r)
 	if err != nil {
-		return false, ""
+		return renews, ""
 	}
 	ctx := r.Context()
 	s, err := rp.readSession(ctx, key)
 	if err != nil || s.RefreshState != rpstore.RefreshLost {
-		return false, ""
+		return renews, ""
 	}
 	s.RefreshAt = time.Now().Add(silentInterval)
 	if err := rp.updateSession(ctx, s); err != nil && !errors.Is(err, oidckit.ErrConflict) {
@@ -91,14 +92,14 @@ func (rp *RelyingParty) beginSilently(r *http.Request, req *oidckit.LoginRequest
 	rp.checked.drop(key)
 	if rp.cfg.OAuth2 != nil {
 		// RFC 6749 knows no prompt: the provider may show what it likes.
-		return false, ""
+		return renews, ""
 	}
 	req.Prompt = []string{oidckit.PromptNone}
 	// OpenID Connect Core 1.0 §3.1.2.1: with prompt=none the hint should be there
 	if t, err := rp.openTokens(s); err == nil && len(t.IDToken) <= maxHint {
 		hint = t.IDToken
 	}
-	return true, hint
+	return key, hint
 }
 
 // silentRefusals say that there is something to show (OpenID Connect Core 1.0
@@ -114,20 +115,20 @@ func (rp *RelyingParty) endSilently(w http.ResponseWriter, r *http.Request, f *f
 	code, _ := errors.AsType[oidckit.ErrorCode](f.cause)
 	if f.reason == errOtherPerson.reason || slices.Contains(silentRefusals, code) {
 		rp.report(r.Context(), "callback", f)
-		return rp.beginLogin(w, r, oidckit.LoginRequest{ReturnTo: f.returnTo}, false, "")
+		return rp.beginLogin(w, r, oidckit.LoginRequest{ReturnTo: f.returnTo}, oidckit.TokenHash{}, "")
 	}
 	f.signedIn = true
 	return f
 }
 
 // checkSamePerson keeps a silent login from making another person of the one
-// who is at work in this browser.
-func (rp *RelyingParty) checkSamePerson(ctx context.Context, id *client.IDToken) error {
-	handle := rp.sessions.GetString(ctx, rp.handleKey)
-	if handle == "" {
+// who is at work in this browser. The session is that of the login: where the
+// issuer's page posts the answer, no cookie says which it is.
+func (rp *RelyingParty) checkSamePerson(ctx context.Context, tx *transaction, id *client.IDToken) error {
+	if !tx.silent() {
 		return nil
 	}
-	s, err := rp.readSession(ctx, oidckit.HashToken(handle))
+	s, err := rp.readSession(ctx, tx.renews)
 	switch {
 	case errors.Is(err, oidckit.ErrUnauthenticated):
 		return nil
@@ -137,4 +138,15 @@ func (rp *RelyingParty) checkSamePerson(ctx context.Context, id *client.IDToken)
 		return errOtherPerson
 	}
 	return nil
+}
+
+// endRenewed ends the session that a silent login has put another in the place
+// of.
+func (rp *RelyingParty) endRenewed(ctx context.Context, tx *transaction) {
+	if !tx.silent() {
+		return
+	}
+	if err := rp.endSession(ctx, tx.renews); err != nil {
+		rp.cfg.Logger.Warn().Err(err).Msg("a session that was renewed could not be ended")
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/oidckit/oidckit/handlers"
 	"github.com/oidckit/oidckit/handlers/rpstore"
 	"github.com/oidckit/oidckit/middleware"
+	"github.com/oidckit/oidckit/provider/oidctest"
 )
 
 // lost has the answer of a refresh dropped after the issuer has done it.
@@ -113,6 +114,34 @@ func TestSilentLoginOfAnotherPerson(t *testing.T) {
 	}
 	if f.loggedIn(f.app) != "alice" {
 		t.Error("the silent login has changed who is logged in")
+	}
+}
+
+// OAuth 2.0 Form Post Response Mode §2: the answer to a silent login comes
+// without the cookie of the session that it renews, and is held against it all
+// the same.
+func TestSilentLoginByFormPost(t *testing.T) {
+	for subject, same := range map[string]bool{"alice": true, "mallory": false} {
+		p, s := newIDP(t), newStores()
+		a := newApp(t, p, options{session: func(c *handlers.SessionConfig) { c.Store = s.set() },
+			config: func(c *handlers.Config) { c.ResponseMode = "form_post" }})
+		f := &refreshing{a, a.browser(), p, s, oidckit.TokenHash{}}
+		f.postBack(a, f.beginPost(a, "/me"))
+		f.key = *s.sessions.created.Load()
+		handlers.Change(t, a.rp, f.key, func(s *rpstore.Session) { s.RefreshState, s.RefreshAt = rpstore.RefreshLost, time.Now() })
+		p.mu.Lock()
+		p.subject = subject
+		p.mu.Unlock()
+		page := f.step(a.URL + "/me?tab=2")
+		silent := f.step(page.Header.Get("Location"))
+		_, form, ok := oidctest.Form(f.step(silent.Header.Get("Location")).body)
+		if !ok || p.lastRequest().Get("prompt") != "none" {
+			t.Fatalf("asked for %v", p.lastRequest())
+		}
+		res := f.postBack(a, form)
+		if back := res.Header.Get("Location") == "/me?tab=2"; back != same || f.alive(t) == same || f.loggedIn(a) != "alice" {
+			t.Errorf("%s: %d to %s, logged in %q", subject, res.StatusCode, res.Header.Get("Location"), f.loggedIn(a))
+		}
 	}
 }
 

@@ -45,10 +45,12 @@ type transaction struct {
 	returnTo string
 	maxAge   *time.Duration
 	acr      []string
-	// silent is a login that shows nothing (prompt=none), for a session whose
-	// tokens were lost.
-	silent bool
+	// renews is the session that a silent login (prompt=none) is for, whose tokens
+	// were lost; zero for any other login.
+	renews oidckit.TokenHash
 }
+
+func (tx *transaction) silent() bool { return !tx.renews.IsZero() }
 
 // newTransaction draws state, nonce and verifier, each of 128 bits or more
 // (RFC 6749 §10.10, RFC 7636 §7.1).
@@ -74,7 +76,7 @@ func (tx *transaction) expected() client.Expected {
 
 func (tx *transaction) encode() []byte {
 	w := record{transactionVersion}
-	if tx.silent {
+	if tx.silent() {
 		w[0] |= silentLogin
 	}
 	w = append(w, tx.nonce[:]...)
@@ -82,6 +84,9 @@ func (tx *transaction) encode() []byte {
 	w.text(tx.returnTo)
 	w.int(encodeSeconds(tx.maxAge))
 	w.texts(tx.acr)
+	if tx.silent() {
+		w.text(string(tx.renews[:]))
+	}
 	return w
 }
 
@@ -89,13 +94,20 @@ func (tx *transaction) decode(b []byte) bool {
 	if len(b) < 1+nonceBytes+verifierBytes || b[0]&^silentLogin != transactionVersion {
 		return false
 	}
-	tx.silent, b = b[0]&silentLogin != 0, b[1:]
+	silent, b := b[0]&silentLogin != 0, b[1:]
 	copy(tx.nonce[:], b)
 	copy(tx.verifier[:], b[nonceBytes:])
 	r := recordReader{s: string(b[nonceBytes+verifierBytes:])}
 	tx.returnTo = r.text()
 	tx.maxAge = decodeSeconds(r.int())
 	tx.acr = r.texts()
+	if silent {
+		key := r.text()
+		if len(key) != len(tx.renews) {
+			return false
+		}
+		copy(tx.renews[:], key)
+	}
 	return r.done()
 }
 

@@ -95,7 +95,8 @@ func (rp *RelyingParty) openTokens(s *rpstore.Session) (*client.Tokens, error) {
 // end on, unless Config.AllowStaleSession. Where nobody knows what became of a
 // refresh, the next page that is opened is ErrUnauthenticated and LoginURL leads
 // through a login that shows nothing (prompt=none); all other requests of the
-// session go on.
+// session go on. A page that is open to everybody shows nobody signed in until
+// then.
 func (rp *RelyingParty) Authenticate(r *http.Request) (*oidckit.Identity, error) {
 	key, err := rp.sessionOf(r)
 	if err != nil {

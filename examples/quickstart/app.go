@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers"
@@ -21,16 +20,10 @@ type app struct {
 	rp     *handlers.RelyingParty
 	api    string
 	logger zerolog.Logger
-	// client calls the API: bounded in time, and it follows no redirect, which
-	// would carry the token elsewhere.
-	client *http.Client
 }
 
 func newApp(rp *handlers.RelyingParty, api string, logger zerolog.Logger) http.Handler {
-	a := &app{rp: rp, api: api, logger: logger, client: &http.Client{
-		Timeout:       10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	a := &app{rp: rp, api: api, logger: logger}
 	mux := http.NewServeMux()
 	rp.Mount(mux) // login, callback and logout, under /auth
 	page(mux, "/{$}", http.HandlerFunc(a.home))
@@ -92,10 +85,10 @@ func (a *app) me(w http.ResponseWriter, r *http.Request) {
 // apiAnswer is what the page shows of the API.
 type apiAnswer struct{ Status, Body string }
 
-// callOrders calls the API in the person's name. The access token stays on the
-// server: the page never sees it.
+// callOrders calls the API in the person's name. The client sends the access
+// token there and nowhere else: the page never sees it.
 func (a *app) callOrders(r *http.Request) (*apiAnswer, error) {
-	token, err := a.rp.AccessToken(r)
+	client, err := a.rp.Client(r, a.api)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +96,7 @@ func (a *app) callOrders(r *http.Request) (*apiAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := a.client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

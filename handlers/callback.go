@@ -30,7 +30,20 @@ func (rp *RelyingParty) serveCallback(w http.ResponseWriter, r *http.Request) er
 		return &failure{status: http.StatusBadRequest, reason: "unknown_state", cause: err,
 			message: "This sign-in was not started in this browser, or was finished before. Please start again."}
 	}
-	if err := rp.finishLogin(r, tx, resp); err != nil {
+	fresh, err := rp.finishLogin(r, tx, resp)
+	if err == nil && rp.cfg.postsBack() {
+		rp.handOver(w, tx, fresh)
+		return nil
+	}
+	if err == nil {
+		err = rp.takeUp(r.Context(), tx, fresh)
+	}
+	return rp.goOn(w, r, tx, err)
+}
+
+// goOn leads the person on from a login that has ended, well or not.
+func (rp *RelyingParty) goOn(w http.ResponseWriter, r *http.Request, tx *transaction, err error) error {
+	if err != nil {
 		f := *asFailure(err)
 		f.returnTo = tx.returnTo
 		if tx.silent() {
@@ -42,23 +55,24 @@ func (rp *RelyingParty) serveCallback(w http.ResponseWriter, r *http.Request) er
 	return nil
 }
 
-func (rp *RelyingParty) finishLogin(r *http.Request, tx *transaction, resp client.Response) error {
+// finishLogin returns a session that no browser has yet.
+func (rp *RelyingParty) finishLogin(r *http.Request, tx *transaction, resp client.Response) (freshSession, error) {
 	ctx := r.Context()
 	if tx.expired(time.Now()) {
-		return &failure{status: http.StatusBadRequest, reason: "login_expired",
+		return freshSession{}, &failure{status: http.StatusBadRequest, reason: "login_expired",
 			message: "Signing in took too long. Please start again."}
 	}
 	if err := rp.client.CheckIssuer(ctx, resp); err != nil {
-		return err
+		return freshSession{}, err
 	}
 	if resp.Error != "" {
-		return peerRefused(resp.Error)
+		return freshSession{}, peerRefused(resp.Error)
 	}
 	if err := rp.sessions.ready(ctx); err != nil {
-		return storeDown(err)
+		return freshSession{}, storeDown(err)
 	}
 	if err := rp.claimLogin(ctx, rp.redeeming, tx); errors.Is(err, oidckit.ErrConsumed) {
-		return errLoginFinished
+		return freshSession{}, errLoginFinished
 	}
 	return rp.redeem(ctx, tx, resp)
 }
@@ -76,28 +90,33 @@ func (rp *RelyingParty) claimLogin(ctx context.Context, replay oidckit.ReplaySto
 }
 
 // redeem turns a response into a session.
-func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, resp client.Response) error {
+func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, resp client.Response) (freshSession, error) {
 	tokens, err := rp.client.Redeem(ctx, resp, tx.codeVerifier(), tx.expected())
 	if err != nil {
-		return err
+		return freshSession{}, err
 	}
 	id, claims, err := rp.identify(ctx, tx, tokens)
 	if err != nil {
-		return err
+		return freshSession{}, err
 	}
 	if err := rp.checkSamePerson(ctx, tx, id); err != nil {
-		return err
+		return freshSession{}, err
 	}
 	identity, err := rp.mapIdentity(ctx, rp.newIdentity(id, tokens, claims))
 	if err != nil {
-		return err
+		return freshSession{}, err
 	}
 	if err := rp.claimLogin(ctx, rp.sessions.store.Replay, tx); errors.Is(err, oidckit.ErrConsumed) {
-		return errLoginFinished
+		return freshSession{}, errLoginFinished
 	} else if err != nil {
-		return storeDown(err)
+		return freshSession{}, storeDown(err)
 	}
-	if err := rp.startSession(ctx, identity, tokens); err != nil {
+	return rp.createSession(ctx, identity, tokens)
+}
+
+// takeUp gives the browser a session that a login has brought.
+func (rp *RelyingParty) takeUp(ctx context.Context, tx *transaction, fresh freshSession) error {
+	if err := rp.giveSession(ctx, fresh.handle); err != nil {
 		return err
 	}
 	rp.endRenewed(ctx, tx)
@@ -108,7 +127,7 @@ func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, resp client
 			rp.undoLogin(ctx)
 		}
 	}()
-	rp.event(ctx, oidckit.Event{Name: oidckit.EventLoginSucceeded, Subject: identity.Subject, SessionID: identity.SessionID})
+	rp.event(ctx, oidckit.Event{Name: oidckit.EventLoginSucceeded, Subject: fresh.subject, SessionID: fresh.sessionID})
 	told = true
 	return nil
 }

@@ -71,8 +71,9 @@ type Config struct {
 	ResponseType string
 	// ResponseMode is how the answer comes: "query", "form_post" (OAuth 2.0 Form
 	// Post Response Mode), or signed (JARM) as "jwt", "query.jwt" or
-	// "form_post.jwt". Default: query for code, else form_post. A form takes a
-	// login cookie with SameSite=None.
+	// "form_post.jwt". Default: query for code, else form_post. A form needs a
+	// login cookie with SameSite=None, and a redirect more: with it the browser
+	// brings the session that it has, which ends as at any login.
 	ResponseMode string
 	// AuthorizationSignedResponseAlg is the one algorithm of signed answers, as
 	// registered. Default RS256 (JARM §3).

@@ -56,7 +56,7 @@ func (s *rpSuite) login(sc script) (*browser, answer) {
 	if !strings.HasPrefix(s.mode, "form_post") {
 		return b, b.step(b.begin(s.app, "/me"))
 	}
-	return b, b.postBack(s.app, b.beginPost(s.app, "/me"))
+	return b, b.finishPost(s.app, b.beginPost(s.app, "/me"))
 }
 
 func (s *rpSuite) accept(sc script) {

@@ -21,7 +21,11 @@ func PlantSession(t testing.TB, rp *RelyingParty, s *Sessions, subject string) *
 		tokens := &client.Tokens{IDToken: "x", AccessToken: "y"}
 		id := rp.newIdentity(token, tokens, claims)
 		id.AuthTime = id.IssuedAt
-		if err := rp.startSession(r.Context(), &id, tokens); err != nil {
+		fresh, err := rp.createSession(r.Context(), &id, tokens)
+		if err == nil {
+			err = rp.giveSession(r.Context(), fresh.handle)
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))

@@ -106,6 +106,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	rp.crossSite = append(rp.crossSite, prefix+"/login")
 	if cfg.postsBack() {
 		rp.crossSite = append(rp.crossSite, prefix+"/callback")
+		rp.routes[prefix+handOverPath] = rp.sessions.LoadAndSave(rp.route("callback", rp.serveContinue, http.MethodGet))
 	}
 	if rp.keys.signer != nil {
 		rp.routes[prefix+"/jwks.json"] = rp.keys
@@ -119,7 +120,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 // Mount registers the routes, as plain paths, at the path of BaseURL and
 // Prefix: login, callback, logout, logged-out and those of features that are
 // on: jwks.json of an app with keys, request-object/{object} of one that sends
-// requests by reference. Behind a proxy that strips the path of BaseURL, mount
+// requests by reference, continue where answers come as a form. Behind a proxy that strips the path of BaseURL, mount
 // the relying party itself as a handler at Prefix.
 func (rp *RelyingParty) Mount(mux oidckit.Mux) {
 	for path := range rp.routes {

@@ -117,3 +117,14 @@ func (b *browser) postBack(a *app, form url.Values) answer {
 	jar.SetCookies(u, res.Cookies())
 	return res
 }
+
+// finishPost is postBack and, where it has succeeded, the page of the app's own
+// that a browser is then sent to.
+func (b *browser) finishPost(a *app, form url.Values) answer {
+	b.t.Helper()
+	res := b.postBack(a, form)
+	if !strings.HasPrefix(res.Header.Get("Location"), a.URL+"/auth/continue?") {
+		return res
+	}
+	return b.step(res.Header.Get("Location"))
+}

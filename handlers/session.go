@@ -26,26 +26,31 @@ var errNotConstructed = errors.New("handlers: a RelyingParty that NewRelyingPart
 
 var errForeignSession = errors.New("handlers: the session store returned another session than the one asked for")
 
-// startSession makes the session and gives the browser a new id for it. A
-// session that this browser had here before ends.
-func (rp *RelyingParty) startSession(ctx context.Context, id *oidckit.Identity, tokens *client.Tokens) error {
+// freshSession is a session that no browser has yet.
+type freshSession struct{ handle, subject, sessionID string }
+
+func (rp *RelyingParty) createSession(ctx context.Context, id *oidckit.Identity, tokens *client.Tokens) (freshSession, error) {
 	handle := secret.Token()
 	key := oidckit.HashToken(handle)
-	store := rp.sessions.store.Sessions
 	s := &rpstore.Session{
 		Handle: key, Issuer: id.Issuer, ClientID: id.ClientID, Subject: id.Subject, SessionID: id.SessionID,
 		Identity: encodeIdentity(id), SealedTokens: rp.tokens.Seal(encodeTokens(tokens), rp.tokensPlace(key)),
 		CreatedAt: id.IssuedAt, SeenAt: id.IssuedAt, ExpiresAt: id.ExpiresAt,
 	}
 	schedule(s, tokens, time.Now())
-	if err := store.CreateSession(ctx, s); err != nil {
-		return storeDown(err)
+	if err := rp.sessions.store.Sessions.CreateSession(ctx, s); err != nil {
+		return freshSession{}, storeDown(err)
 	}
+	return freshSession{handle: handle, subject: id.Subject, sessionID: id.SessionID}, nil
+}
+
+// giveSession gives the browser the session of a handle, and a new id. A session
+// that this browser had here before ends.
+func (rp *RelyingParty) giveSession(ctx context.Context, handle string) error {
 	previous := rp.sessions.GetString(ctx, rp.handleKey)
 	// OWASP ASVS 5.0 7.2.4: a new id at login, and the old one dies
 	if err := rp.sessions.RenewToken(ctx); err != nil {
-		_, endErr := store.EndSessions(ctx, rpstore.SessionSelector{Handle: key})
-		return storeDown(errors.Join(err, endErr))
+		return storeDown(errors.Join(err, rp.endSession(ctx, oidckit.HashToken(handle))))
 	}
 	rp.sessions.Put(ctx, rp.handleKey, handle)
 	if previous == "" {

@@ -126,7 +126,7 @@ func TestSilentLoginByFormPost(t *testing.T) {
 		a := newApp(t, p, options{session: func(c *handlers.SessionConfig) { c.Store = s.set() },
 			config: func(c *handlers.Config) { c.ResponseMode = "form_post" }})
 		f := &refreshing{a, a.browser(), p, s, oidckit.TokenHash{}}
-		f.postBack(a, f.beginPost(a, "/me"))
+		f.finishPost(a, f.beginPost(a, "/me"))
 		f.key = *s.sessions.created.Load()
 		handlers.Change(t, a.rp, f.key, func(s *rpstore.Session) { s.RefreshState, s.RefreshAt = rpstore.RefreshLost, time.Now() })
 		p.mu.Lock()
@@ -138,7 +138,7 @@ func TestSilentLoginByFormPost(t *testing.T) {
 		if !ok || p.lastRequest().Get("prompt") != "none" {
 			t.Fatalf("asked for %v", p.lastRequest())
 		}
-		res := f.postBack(a, form)
+		res := f.finishPost(a, form)
 		if back := res.Header.Get("Location") == "/me?tab=2"; back != same || f.alive(t) == same || f.loggedIn(a) != "alice" {
 			t.Errorf("%s: %d to %s, logged in %q", subject, res.StatusCode, res.Header.Get("Location"), f.loggedIn(a))
 		}

@@ -231,3 +231,37 @@ func FuzzCallbackQuery(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCallbackForm: no form makes a session or a panic.
+func FuzzCallbackForm(f *testing.F) {
+	var parties []*RelyingParty
+	for _, c := range []Config{
+		{ResponseType: "code id_token token"}, {ResponseType: "id_token"}, {ResponseMode: "form_post"}, {ResponseMode: "form_post.jwt"},
+	} {
+		sessions, err := NewSessions(SessionConfig{Secrets: ring(f, 1), Store: rpstore.NewMemory().Open("t"), BaseURL: "https://app.example"})
+		if err != nil {
+			f.Fatal(err)
+		}
+		c.Issuer, c.ClientID, c.BaseURL, c.Sessions = "https://id.example", "c", "https://app.example", sessions
+		rp, err := NewRelyingParty(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Cleanup(func() { rp.Close() })
+		parties = append(parties, rp)
+	}
+	f.Add("code=a&state=b&iss=https://id.example&id_token=a.b.c&access_token=d&token_type=Bearer&expires_in=1")
+	f.Add("response=eyJhbGciOiJSUzI1NiJ9.eyJzdGF0ZSI6ImEifQ.AA")
+	f.Add("error=%3Cscript%3E;&state=b&state=c")
+	f.Fuzz(func(t *testing.T, form string) {
+		for _, rp := range parties {
+			r := httptest.NewRequest(http.MethodPost, "https://app.example/auth/callback", strings.NewReader(form))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			rp.ServeHTTP(w, r)
+			if w.Code != http.StatusBadRequest || len(w.Result().Cookies()) != 0 {
+				t.Fatalf("%q: %d", form, w.Code)
+			}
+		}
+	})
+}

@@ -12,7 +12,8 @@ import (
 //	http.ListenAndServe(addr, rp.CrossOriginProtection().Handler(sessions.LoadAndSave(mux)))
 //
 // Of the relying party's routes exactly those pass that a browser is sent to
-// from the issuer by POST, or the issuer calls: each of them checks by itself
+// from the issuer by POST (to start a login, or with the answer to one), or the
+// issuer calls: each of them checks by itself
 // whom it listens to. They pass under the path of BaseURL. Where a proxy in
 // front strips that path, add them as they arrive, with
 // AddInsecureBypassPattern("POST /auth/callback"). Every call returns a new

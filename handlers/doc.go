@@ -35,6 +35,11 @@
 // RelyingParty through an interface. Tokens never reach a browser, a log or an
 // error text.
 //
+// Where an issuer demands it, answers come as a form or as a signed JWT
+// (Config.ResponseMode), with tokens in them (Config.ResponseType). A provider
+// may start a login: the login route takes iss, login_hint and target_link_uri,
+// and leads nowhere but into the app.
+//
 // Specs: OpenID Connect Core 1.0, OpenID Connect RP-Initiated Logout 1.0,
 // OpenID Connect Discovery 1.0 §2, OAuth 2.0 Multiple Response Type Encoding
 // Practices, OAuth 2.0 Form Post Response Mode, JWT Secured Authorization

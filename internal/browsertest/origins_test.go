@@ -18,7 +18,7 @@ import (
 
 // newApp serves a relying party on localhost, while its issuer is on
 // 127.0.0.1: another origin, and another site too.
-func newApp(t *testing.T) (base string, op *oidctest.Server) {
+func newApp(t *testing.T, edits ...func(*handlers.Config)) (base string, op *oidctest.Server) {
 	t.Helper()
 	mux := http.NewServeMux()
 	srv := httptest.NewUnstartedServer(mux)
@@ -36,10 +36,14 @@ func newApp(t *testing.T) (base string, op *oidctest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rp, err := handlers.NewRelyingParty(handlers.Config{
+	cfg := handlers.Config{
 		Issuer: op.Issuer, ClientID: "app", ClientSecret: "a secret of more than thirty-two characters",
 		BaseURL: base, Scopes: oidckit.Scope{"openid", "profile"}, Sessions: sessions,
-	})
+	}
+	for _, edit := range edits {
+		edit(&cfg)
+	}
+	rp, err := handlers.NewRelyingParty(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +51,13 @@ func newApp(t *testing.T) (base string, op *oidctest.Server) {
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<p id="home">public</p>`)
+	})
+	mux.HandleFunc("/colour", func(w http.ResponseWriter, r *http.Request) {
+		if colour := r.URL.Query().Get("set"); colour != "" {
+			sessions.Put(r.Context(), "colour", colour)
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<p id="colour">%s</p>`, html.EscapeString(sessions.GetString(r.Context(), "colour")))
 	})
 	mux.Handle("/me", middleware.RequireAuth(rp)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := oidckit.IdentityFromContext(r.Context())

@@ -265,3 +265,32 @@ func FuzzCallbackForm(f *testing.F) {
 		}
 	})
 }
+
+// FLT-60: what the release before has sealed is read, and what needs nothing new
+// is sealed as it can read it.
+func TestSealedRequestVersions(t *testing.T) {
+	rp := offline(t, ring(t, 1), "c")
+	old := record{requestVersion}
+	old.int(0)
+	old.texts([]string{"gold"})
+	old.texts(nil)
+	old.texts(nil)
+	old.text("alice")
+	got := oidckit.LoginRequest{ReturnTo: "/me"}
+	rp.openRequest(rp.requests.SealText(old, rp.id), &got)
+	if got.ReturnTo != "/me" || got.LoginHint != "alice" || len(got.ACRValues) != 1 || got.EssentialACR || len(got.Claims) > 0 {
+		t.Errorf("the one before: %+v", got)
+	}
+	for version, req := range map[byte]oidckit.LoginRequest{
+		requestVersion: {LoginHint: "alice"}, claimsRequestVersion: {Claims: []byte(`{"userinfo":{}}`), EssentialACR: true},
+	} {
+		sealed := rp.sealRequest(req)
+		if plain, err := rp.requests.OpenText(sealed, rp.id); err != nil || plain[0] != version {
+			t.Errorf("version %d: %v", version, err)
+		}
+		var got oidckit.LoginRequest
+		if rp.openRequest(sealed, &got); got.LoginHint != req.LoginHint || string(got.Claims) != string(req.Claims) || got.EssentialACR != req.EssentialACR {
+			t.Errorf("version %d became %+v", version, got)
+		}
+	}
+}

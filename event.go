@@ -18,6 +18,7 @@ const (
 	EventConsentDenied        EventName = "consent.denied"
 	EventConsentWithdrawn     EventName = "consent.withdrawn"
 	EventSessionEnded         EventName = "session.ended"
+	EventLogoutRefused        EventName = "logout.refused"
 	EventLogoutDelivered      EventName = "logout.delivered"
 	EventLogoutUndelivered    EventName = "logout.undelivered"
 	EventUserDisabled         EventName = "user.disabled"

@@ -44,6 +44,10 @@ func (c Config) ClientMetadata() oidckit.ClientMetadata {
 	if c.OAuth2 == nil {
 		m.ApplicationType = "web"
 		m.PostLogoutRedirectURIs = []string{s.url(c.Prefix, "/logged-out")}
+		m.BackchannelLogoutURI, m.BackchannelLogoutSessionRequired = s.url(c.Prefix, backchannelLogoutRoute), true
+		if c.FrontchannelLogout {
+			m.FrontchannelLogoutURI, m.FrontchannelLogoutSessionRequired = s.url(c.Prefix, frontchannelLogoutRoute), true
+		}
 		m.IDTokenSignedResponseAlg, m.UserinfoSignedResponseAlg = c.IDTokenSignedResponseAlg, c.UserinfoSignedResponseAlg
 	}
 	// OpenID Connect Core 1.0 §11: who asks for it will redeem what it brings

@@ -22,6 +22,9 @@ func TestClientMetadata(t *testing.T) {
 	}{
 		"the least": {func(*handlers.Config) {}, `{"redirect_uris":["https://app.example/auth/callback"],"post_logout_redirect_uris":["https://app.example/auth/logged-out"],` +
 			`"response_types":["code"],"grant_types":["authorization_code"],"scope":"openid","application_type":"web","id_token_signed_response_alg":"RS256"}`},
+		"with a front channel": {func(c *handlers.Config) { c.FrontchannelLogout = true },
+			`{"redirect_uris":["https://app.example/auth/callback"],"post_logout_redirect_uris":["https://app.example/auth/logged-out"],` +
+				`"response_types":["code"],"grant_types":["authorization_code"],"scope":"openid","application_type":"web","id_token_signed_response_alg":"RS256"}`},
 		"another place": {func(c *handlers.Config) { c.BaseURL, c.Prefix = "https://app.example/shop", "/" },
 			`{"redirect_uris":["https://app.example/shop/callback"],"post_logout_redirect_uris":["https://app.example/shop/logged-out"],` +
 				`"response_types":["code"],"grant_types":["authorization_code"],"scope":"openid","application_type":"web","id_token_signed_response_alg":"RS256"}`},
@@ -41,6 +44,16 @@ func TestClientMetadata(t *testing.T) {
 			`"response_types":["code"],"grant_types":["authorization_code"],"scope":"openid","application_type":"web","jwks_uri":"https://app.example/auth/jwks.json",` +
 			`"id_token_signed_response_alg":"RS256","request_object_signing_alg":"ES256","request_uris":["https://app.example/auth/request-object/"]}`},
 	} {
+		// Where the issuer's calls go stands at the end of each.
+		place := "https://app.example/auth"
+		if name == "another place" {
+			place = "https://app.example/shop"
+		}
+		row.want = strings.TrimSuffix(row.want, "}") + `,"backchannel_logout_uri":"` + place + `/backchannel-logout","backchannel_logout_session_required":true`
+		if name == "with a front channel" {
+			row.want += `,"frontchannel_logout_uri":"` + place + `/frontchannel-logout","frontchannel_logout_session_required":true`
+		}
+		row.want += "}"
 		cfg := handlers.Config{Issuer: "https://id.example", ClientID: clientID, BaseURL: "https://app.example", Sessions: sessions}
 		row.edit(&cfg)
 		m := cfg.ClientMetadata()

@@ -136,6 +136,16 @@ type Config struct {
 	// caches are set. Where it writes nothing or panics, the built-in page stands
 	// in. The request's query may hold a code: it must not be shown. Optional.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, e ErrorPage)
+	// LocalLogout signs a person out of this app alone: they are not sent on to
+	// the issuer, and a next login there may ask for nothing.
+	LocalLogout bool
+	// FrontchannelLogout has a route that the issuer's logout page loads in a frame
+	// (OpenID Connect Front-Channel Logout 1.0). The back channel, which is always
+	// there, is surer: browsers may not load frames of other sites.
+	FrontchannelLogout bool
+	// AllowLogoutTokenWithoutExp takes logout tokens that do not say when they end,
+	// for two minutes from iat on (OpenID Connect Back-Channel Logout 1.0 §2.4).
+	AllowLogoutTokenWithoutExp bool
 	// AllowStaleSession keeps a session going whose tokens have ended while the
 	// issuer cannot be asked for new ones. An issuer that is down then locks nobody
 	// out, and a grant that it has ended is noticed later.

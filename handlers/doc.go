@@ -6,7 +6,7 @@
 //		Issuer: issuer, ClientID: id, ClientSecret: secret, BaseURL: base, Sessions: sessions,
 //	})
 //	mux := http.NewServeMux()
-//	rp.Mount(mux) // /auth/login, /auth/callback, /auth/logout, /auth/logged-out
+//	rp.Mount(mux) // /auth/login, /auth/callback, /auth/logout, /auth/backchannel-logout, …
 //	mux.Handle("GET /me", middleware.RequireAuth(rp)(me))
 //	http.ListenAndServe(addr, sessions.LoadAndSave(mux))
 //
@@ -41,6 +41,7 @@
 // and leads nowhere but into the app.
 //
 // Specs: OpenID Connect Core 1.0, OpenID Connect RP-Initiated Logout 1.0,
+// OpenID Connect Back-Channel Logout 1.0, OpenID Connect Front-Channel Logout 1.0,
 // OpenID Connect Discovery 1.0 §2, OAuth 2.0 Multiple Response Type Encoding
 // Practices, OAuth 2.0 Form Post Response Mode, JWT Secured Authorization
 // Response Mode for OAuth 2.0 (JARM), RFC 6749, RFC 7009, RFC 7033, RFC 7517, RFC 7523, RFC

@@ -44,6 +44,10 @@ func (rp *RelyingParty) serveLogout(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return storeDown(err)
 	}
+	if rp.cfg.LocalLogout {
+		redirect(w, http.StatusSeeOther, rp.home)
+		return nil
+	}
 	rp.leave(ctx, w, hint)
 	return nil
 }
@@ -73,6 +77,7 @@ func (rp *RelyingParty) endBrowserSession(ctx context.Context) (hint string, err
 	if plain, err := rp.tokens.Open(s.SealedTokens, rp.tokensPlace(key)); err == nil {
 		if t, ok := decodeTokens(plain); ok {
 			rp.revokeByGet(ctx, t)
+			rp.revokeGrant(ctx, t)
 			if len(t.IDToken) <= maxHint {
 				hint = t.IDToken
 			}

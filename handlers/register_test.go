@@ -21,6 +21,7 @@ func registeringIssuer(t *testing.T, f provider.Registration, more ...string) *o
 	t.Helper()
 	return oidctest.New(t, oidctest.Config{TLS: true, Configure: func(c *provider.Config) {
 		c.SigningAlgs, c.Registration = append([]string{"ES256"}, more...), &f
+		c.Outbound.AllowLoopback = true
 	}})
 }
 

@@ -108,6 +108,13 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 		rp.crossSite = append(rp.crossSite, prefix+"/callback")
 		rp.routes[prefix+handOverPath] = rp.sessions.LoadAndSave(rp.route("callback", rp.serveContinue, http.MethodGet))
 	}
+	if cfg.OAuth2 == nil {
+		rp.routes[prefix+backchannelLogoutRoute] = rp.backchannelLogout()
+		rp.crossSite = append(rp.crossSite, prefix+backchannelLogoutRoute)
+	}
+	if cfg.FrontchannelLogout {
+		rp.routes[prefix+frontchannelLogoutRoute] = rp.route("frontchannel-logout", rp.serveFrontchannelLogout, http.MethodGet)
+	}
 	if rp.keys.signer != nil {
 		rp.routes[prefix+"/jwks.json"] = rp.keys
 	}
@@ -118,9 +125,11 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 }
 
 // Mount registers the routes, as plain paths, at the path of BaseURL and
-// Prefix: login, callback, logout, logged-out and those of features that are
-// on: jwks.json of an app with keys, request-object/{object} of one that sends
-// requests by reference, continue where answers come as a form. Behind a proxy that strips the path of BaseURL, mount
+// Prefix: login, callback, logout, logged-out, backchannel-logout (but for
+// OAuth2) and those of features that are on: frontchannel-logout, jwks.json of
+// an app with keys, request-object/{object} of one that sends requests by
+// reference, continue where answers come as a form. Behind a proxy that strips
+// the path of BaseURL, mount
 // the relying party itself as a handler at Prefix.
 func (rp *RelyingParty) Mount(mux oidckit.Mux) {
 	for path := range rp.routes {
@@ -180,8 +189,8 @@ func (rp *RelyingParty) clientConfig() client.Config {
 		Issuer: rp.cfg.Issuer, ClientID: rp.cfg.ClientID, ClientSecret: rp.cfg.ClientSecret,
 		TokenEndpointAuthMethod: rp.cfg.TokenEndpointAuthMethod, RedirectURI: rp.url("/callback"),
 		Scope: rp.cfg.Scopes, Resource: rp.cfg.Resource, IDTokenSignedResponseAlg: rp.cfg.IDTokenSignedResponseAlg,
-		UserinfoSignedResponseAlg: rp.cfg.UserinfoSignedResponseAlg,
-		HTTPClient:                rp.cfg.HTTPClient, Logger: rp.cfg.Logger,
+		UserinfoSignedResponseAlg: rp.cfg.UserinfoSignedResponseAlg, AllowLogoutTokenWithoutExp: rp.cfg.AllowLogoutTokenWithoutExp,
+		HTTPClient: rp.cfg.HTTPClient, Logger: rp.cfg.Logger,
 		TokenEndpointAuthSigningAlg: rp.cfg.TokenEndpointAuthSigningAlg, AllowTokenEndpointAudience: rp.cfg.AllowTokenEndpointAudience,
 		ResponseType: rp.cfg.ResponseType, ResponseMode: rp.cfg.ResponseMode,
 		AuthorizationSignedResponseAlg: rp.cfg.AuthorizationSignedResponseAlg,

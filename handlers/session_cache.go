@@ -1,10 +1,12 @@
 package handlers
 
 import (
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/handlers/rpstore"
 )
 
 const (
@@ -69,6 +71,22 @@ func (c *sessionCache) look(key oidckit.TokenHash, now time.Time) (checkedSessio
 		s.calls[key] = call
 	}
 	return checkedSession{}, call, !running
+}
+
+// dropMatching forgets the sessions that a logout names. A look under way may
+// have seen one of them: its answer is not kept.
+func (c *sessionCache) dropMatching(sel rpstore.SessionSelector) {
+	named := func(_ oidckit.TokenHash, e checkedSession) bool {
+		return (sel.Subject == "" || e.identity.Subject == sel.Subject) && (sel.SessionID == "" || e.identity.SessionID == sel.SessionID)
+	}
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		maps.DeleteFunc(s.young, named)
+		maps.DeleteFunc(s.old, named)
+		clear(s.calls)
+		s.mu.Unlock()
+	}
 }
 
 // known returns a session that was checked just now, without asking anybody.

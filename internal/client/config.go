@@ -65,6 +65,8 @@ type Config struct {
 	// UserinfoSignedResponseAlg is the one algorithm of userinfo, empty where it
 	// comes as JSON.
 	UserinfoSignedResponseAlg string
+	// AllowLogoutTokenWithoutExp takes logout tokens without exp.
+	AllowLogoutTokenWithoutExp bool
 	// HTTPClient reaches the server; see httpx.Bounded.
 	HTTPClient *http.Client
 	Logger     zerolog.Logger

@@ -48,6 +48,53 @@ func TestReadJSON(t *testing.T) {
 	}
 }
 
+// Every member that is wrong is named, and the others are read.
+func TestReadFields(t *testing.T) {
+	type record struct {
+		Name  string            `json:"name"`
+		Count int               `json:"count"`
+		List  []struct{ A int } `json:"list"`
+	}
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(
+		`{"name":"a","nmae":"b","count":"1","list":[{"A":1,"B":2}],"`+strings.Repeat("x", 200)+`":null}`))
+	r.Header.Set("Content-Type", "application/json")
+	var got record
+	wrong, err := adminapi.ReadFields(httptest.NewRecorder(), r, &got)
+	var names []string
+	for _, f := range wrong {
+		names = append(names, f.Field)
+	}
+	if err != nil || got.Name != "a" || strings.Join(names, " ") != "nmae count list "+strings.Repeat("x", 64) {
+		t.Errorf("%+v, %v, %v", got, wrong, err)
+	}
+	for _, body := range []string{"", "null", "[]", `{"name":"a"}{}`, `{"name":"a","name":"a"}`, strings.Repeat(`{"a":`, 100_000)} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		if _, err := adminapi.ReadFields(httptest.NewRecorder(), r, &got); len(body) < adminapi.MaxBody && status(err) != 400 {
+			t.Errorf("%.40q: %v", body, err)
+		}
+	}
+}
+
+// An API may count from 0.
+func TestPaging(t *testing.T) {
+	paging := adminapi.Paging{First: 0, Count: 10, MaxCount: 100}
+	for query, row := range map[string]struct {
+		page   adminapi.Page
+		status int
+	}{
+		"":                         {adminapi.Page{StartIndex: 0, Count: 10}, 0},
+		"startIndex=0&count=0":     {adminapi.Page{StartIndex: 0, Count: 0}, 0},
+		"startIndex=5&count=10000": {adminapi.Page{StartIndex: 5, Count: 100}, 0},
+		"startIndex=-1":            {adminapi.Page{}, 400},
+	} {
+		got, err := paging.Read(httptest.NewRequest(http.MethodGet, "/?"+query, nil))
+		if got != row.page || status(err) != row.status {
+			t.Errorf("%s: %+v %v", query, got, err)
+		}
+	}
+}
+
 // RFC 9110 §13.1.1, RFC 6585 §3.
 func TestCheckMatch(t *testing.T) {
 	for name, row := range map[string]struct {

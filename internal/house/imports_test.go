@@ -56,6 +56,7 @@ var homes = map[string][]string{
 	"github.com/go-jose/go-jose/v4":           {},
 	"github.com/go-json-experiment/json":      {},
 	"github.com/google/uuid":                  {},
+	"github.com/santhosh-tekuri/jsonschema":   {},
 	"github.com/alexedwards/scs/goredisstore": {"examples"},
 }
 

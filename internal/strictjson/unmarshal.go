@@ -24,6 +24,15 @@ func Unmarshal(data []byte, v any) error { return unmarshal(data, v, false) }
 // asked for, naming the first.
 func UnmarshalKnown(data []byte, v any) error { return unmarshal(data, v, true) }
 
+// UnknownError names a member that UnmarshalKnown has refused.
+type UnknownError struct{ Name string }
+
+// Error names the member.
+func (e *UnknownError) Error() string { return fmt.Sprintf("strictjson: unknown member %q", e.Name) }
+
+// Is makes an UnknownError match ErrType.
+func (e *UnknownError) Is(target error) bool { return target == ErrType }
+
 func unmarshal(data []byte, v any, known bool) error {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() {
@@ -117,7 +126,7 @@ func (d *decoder) structure(v Value, to reflect.Value) error {
 		f, ok := fields[string(name)]
 		if !ok {
 			if d.known {
-				return fmt.Errorf("strictjson: unknown member %q: %w", name, ErrType)
+				return &UnknownError{Name: string(name)}
 			}
 			return nil
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers"
 	"github.com/oidckit/oidckit/handlers/rpstore"
+	"github.com/oidckit/oidckit/internal/secret"
 )
 
 // stalling forwards connections to an address, and keeps what it is told to
@@ -88,9 +89,9 @@ func TestRedisStalls(t *testing.T) {
 		DialTimeout: 250 * time.Millisecond, ReadTimeout: 250 * time.Millisecond, WriteTimeout: 250 * time.Millisecond,
 	})
 	defer slow.Close()
-	p := newIDP(t)
+	p, prefix := newIDP(t), "oidckit-test:"+secret.ID()+":"
 	a := newApp(t, p, options{session: func(c *handlers.SessionConfig) {
-		c.SCSStore = goredisstore.NewWithPrefix(slow, "oidckit-test:"+t.Name()+":")
+		c.SCSStore = goredisstore.NewWithPrefix(slow, prefix)
 	}})
 	b := a.browser()
 	if b.open(a.URL+"/me").StatusCode != http.StatusOK {
@@ -112,7 +113,7 @@ func TestRedisStalls(t *testing.T) {
 	soon(t, func() bool { return b.loggedIn(a) == "alice" })
 
 	// What Redis knew before the logout comes back after it.
-	keys, err := direct.Keys(t.Context(), "oidckit-test:"+t.Name()+":*").Result()
+	keys, err := direct.Keys(t.Context(), prefix+"*").Result()
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("%v %v", keys, err)
 	}
@@ -136,15 +137,15 @@ func TestRedisStalls(t *testing.T) {
 // FLT-44: what Redis has evicted is a person who logs in again, and no more:
 // what must be remembered is not kept there.
 func TestRedisEvicts(t *testing.T) {
-	direct, store := redisStore(t)
-	p := newIDP(t)
-	a := newApp(t, p, options{session: func(c *handlers.SessionConfig) { c.SCSStore = store }})
+	direct, _ := redisStore(t)
+	p, prefix := newIDP(t), "oidckit-test:"+secret.ID()+":"
+	a := newApp(t, p, options{session: func(c *handlers.SessionConfig) { c.SCSStore = goredisstore.NewWithPrefix(direct, prefix) }})
 	b := a.browser()
 	callback := b.begin(a, "/me")
 	if res := b.step(callback); res.StatusCode != http.StatusSeeOther {
 		t.Fatalf("login: %d", res.StatusCode)
 	}
-	keys, err := direct.Keys(t.Context(), "oidckit-test:"+t.Name()+":*").Result()
+	keys, err := direct.Keys(t.Context(), prefix+"*").Result()
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("%v %v", keys, err)
 	}

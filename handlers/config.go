@@ -143,6 +143,11 @@ type Config struct {
 	// (OpenID Connect Front-Channel Logout 1.0). The back channel, which is always
 	// there, is surer: browsers may not load frames of other sites.
 	FrontchannelLogout bool
+	// SessionManagement has a page, check-session, that an app loads in a frame and
+	// that hears when the session at the issuer is another than at the login
+	// (OpenID Connect Session Management 1.0). Browsers that keep cookies from
+	// frames of other sites make it say so of everybody.
+	SessionManagement bool
 	// AllowLogoutTokenWithoutExp takes logout tokens that do not say when they end,
 	// for two minutes from iat on (OpenID Connect Back-Channel Logout 1.0 §2.4).
 	AllowLogoutTokenWithoutExp bool

@@ -15,6 +15,8 @@ import (
 const (
 	identityVersion = 1
 	tokensVersion   = 1
+	// watchedTokensVersion has a session_state behind the rest.
+	watchedTokensVersion = 2
 )
 
 var errIdentity = errors.New("handlers: a session's identity cannot be read")
@@ -129,20 +131,30 @@ func decodeIdentity(b []byte) (*oidckit.Identity, error) {
 
 func encodeTokens(t *client.Tokens) []byte {
 	w := record{tokensVersion}
+	if t.SessionState != "" {
+		w = record{watchedTokensVersion}
+	}
 	w.text(t.IDToken)
 	w.text(t.AccessToken)
 	w.text(t.RefreshToken)
 	w.texts(t.Scope)
 	w.int(unix(t.Expires))
+	if t.SessionState != "" {
+		w.text(t.SessionState)
+	}
 	return w
 }
 
 func decodeTokens(b []byte) (*client.Tokens, bool) {
 	r := recordReader{s: string(b)}
-	if r.byte() != tokensVersion {
+	version := r.byte()
+	if version != tokensVersion && version != watchedTokensVersion {
 		return nil, false
 	}
 	t := &client.Tokens{IDToken: r.text(), AccessToken: r.text(), RefreshToken: r.text(), Scope: r.texts(), Expires: fromUnix(r.int())}
+	if version == watchedTokensVersion {
+		t.SessionState = r.text()
+	}
 	return t, r.done()
 }
 

@@ -220,6 +220,7 @@ func (rp *RelyingParty) continueTokens(ctx context.Context, before, tokens *clie
 	if tokens.Scope == nil {
 		tokens.Scope = before.Scope
 	}
+	tokens.SessionState = before.SessionState
 	if tokens.IDToken == "" || before.IDToken == "" {
 		tokens.IDToken = before.IDToken
 		return nil

@@ -115,6 +115,9 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	if cfg.FrontchannelLogout {
 		rp.routes[prefix+frontchannelLogoutRoute] = rp.route("frontchannel-logout", rp.serveFrontchannelLogout, http.MethodGet)
 	}
+	if cfg.SessionManagement {
+		rp.routes[prefix+checkSessionRoute] = rp.sessions.LoadAndSave(rp.route("check-session", rp.serveCheckSession, http.MethodGet))
+	}
 	if rp.keys.signer != nil {
 		rp.routes[prefix+"/jwks.json"] = rp.keys
 	}
@@ -126,8 +129,8 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 
 // Mount registers the routes, as plain paths, at the path of BaseURL and
 // Prefix: login, callback, logout, logged-out, backchannel-logout (but for
-// OAuth2) and those of features that are on: frontchannel-logout, jwks.json of
-// an app with keys, request-object/{object} of one that sends requests by
+// OAuth2) and those of features that are on: frontchannel-logout, check-session,
+// jwks.json of an app with keys, request-object/{object} of one that sends requests by
 // reference, continue where answers come as a form. Behind a proxy that strips
 // the path of BaseURL, mount
 // the relying party itself as a handler at Prefix.

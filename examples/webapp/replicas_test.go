@@ -14,7 +14,9 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/browsertest"
+	"github.com/oidckit/oidckit/provider"
 	"github.com/oidckit/oidckit/provider/oidctest"
+	"github.com/oidckit/oidckit/provider/opstore"
 )
 
 // balancer sends each request to the next replica in turn.
@@ -64,6 +66,43 @@ func startReplicas(t *testing.T, issuer func(base string) *oidctest.Server, more
 		}})
 	}
 	return b, base, op
+}
+
+// OpenID Connect Back-Channel Logout 1.0 §2.5: the issuer calls one replica, and
+// the session has ended at both.
+func TestBackchannelLogoutOverTwoReplicas(t *testing.T) {
+	b, base, op := startReplicas(t, func(base string) *oidctest.Server {
+		return oidctest.New(t, oidctest.Config{Clients: []oidckit.ClientMetadata{{
+			ClientID: "webapp", TokenEndpointAuthMethod: oidckit.AuthMethodNone, RedirectURIs: []string{base + "/auth/callback"},
+			BackchannelLogoutURI: base + "/auth/backchannel-logout", BackchannelLogoutSessionRequired: true,
+		}}, Configure: func(c *provider.Config) {
+			c.BackchannelLogout, c.Outbound.AllowLoopback = &provider.BackchannelLogout{}, true
+		}})
+	})
+	p := newPerson(t, op)
+	p.open(base, base+"/me")
+	for i := range int64(2) {
+		b.only.Store(i)
+		if p.me(base) == nil {
+			t.Fatalf("replica %d does not know the session", i)
+		}
+	}
+	b.only.Store(0)
+	if n, err := op.Provider.EndSessions(t.Context(), opstore.SessionSelector{Subject: oidctest.Subject}); err != nil || n != 1 {
+		t.Fatalf("%d sessions ended: %v", n, err)
+	}
+	for i := range int64(2) {
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			if b.only.Store(i); p.me(base) == nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("replica %d does not hear of the logout", i)
+			}
+		}
+		// The issuer's call goes to the first.
+		b.only.Store(0)
+	}
 }
 
 // Two replicas are one app: a login that one has begun is ended by the other,

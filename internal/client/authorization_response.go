@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/oidckit/oidckit/internal/jose"
@@ -16,6 +17,7 @@ const (
 	// in bytes; one with tokens comes as a form and may have maxFormResponse.
 	maxResponse     = 16 << 10
 	maxFormResponse = 64 << 10
+	maxSessionState = 512
 )
 
 // Response is what the server has sent the person back with (RFC 6749 §4.1.2,
@@ -75,6 +77,10 @@ func (c *Client) readResponse(q url.Values) (Response, error) {
 		resp.Error = "invalid"
 	}
 	resp.front = Tokens{IDToken: q.Get("id_token"), AccessToken: q.Get("access_token"), code: resp.Code, front: true}
+	// OpenID Connect Session Management 1.0 §2: no space is in it
+	if s := q.Get("session_state"); len(s) <= maxSessionState && !strings.ContainsAny(s, " \r\n") {
+		resp.front.SessionState = s
+	}
 	if q.Has("scope") {
 		resp.front.Scope = lenientScope(q.Get("scope"))
 	}

@@ -34,7 +34,7 @@ func (c *Client) Redeem(ctx context.Context, resp Response, codeVerifier string,
 	if err != nil {
 		return nil, err
 	}
-	tokens.subject = subject
+	tokens.subject, tokens.SessionState = subject, front.SessionState
 	return tokens, nil
 }
 

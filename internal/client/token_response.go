@@ -29,6 +29,9 @@ type Tokens struct {
 	Scope oidckit.Scope
 	// Expires is when the access token ends, zero where the server has not said.
 	Expires time.Time
+	// SessionState is what the server's check_session_iframe is asked about
+	// (OpenID Connect Session Management 1.0 §2), or empty.
+	SessionState string
 
 	// front says that the tokens came with the response itself, together with
 	// code where that is not empty; subject is whom such an ID token was about.

@@ -39,7 +39,7 @@ func TestConfig(t *testing.T) {
 func TestNobodyGetsPastTheGuard(t *testing.T) {
 	a := newAPI(t, nil)
 	p := a.create(golden(t, "C4_create_request.json"))
-	for _, path := range []string{"", "/" + p.UUID, "/openapi.json", "/none"} {
+	for _, path := range []string{"", "/" + p.UUID, "/" + p.UUID + "/test", "/openapi.json", "/presets", "/import", "/test", "/preview", "/none"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} {
 			if got := a.ask(method, path, "", "X-Operator", ""); got.status != 401 {
 				t.Errorf("%s %s: %d", method, path, got.status)

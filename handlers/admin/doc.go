@@ -19,9 +19,17 @@
 //	DELETE /{uuid}                  If-Match
 //	GET    /openapi.json            the API's description (OpenAPI 3.1)
 //
+// and, which store nothing,
+//
+//	GET    /presets                 how well-known providers are set up
+//	POST   /import                  a record from a preset, or from a provider's metadata
+//	POST   /test, /{uuid}/test      a try of everything but a login
+//	POST   /preview                 what an attribute mapping makes of sample claims
+//
 // Every answer with a body is an envelope: status, statusCode, message,
-// timestamp and details, with idp or idpList on success and errors, one for each
-// wrong field, on failure. A field that is not known is refused.
+// timestamp and details, with what was asked for on success, idp or idpList for
+// one, and on failure errors, one for each wrong field. A field that is not known
+// is refused.
 //
 // Who may call is a choice that must be made: a guard of the app's, which package
 // middleware can be composed to, or the CustomerKey header scheme of older

@@ -34,6 +34,12 @@ type envelope struct {
 	List *list                    `json:"idpList,omitempty"`
 	IDP  *broker.IdentityProvider `json:"idp,omitempty"`
 
+	// Prepared is a record that is not stored, nor complete.
+	Prepared   *broker.IdentityProvider `json:"prepared,omitempty"`
+	Presets    []broker.Preset          `json:"presets,omitempty"`
+	Connection *connection              `json:"connection,omitempty"`
+	Preview    *preview                 `json:"preview,omitempty"`
+
 	Errors adminapi.Fields `json:"errors,omitempty"`
 }
 

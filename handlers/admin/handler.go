@@ -59,6 +59,7 @@ type Handler struct {
 	openAPI []byte
 	routes  map[string]http.Handler
 	item    http.Handler
+	test    http.Handler
 	none    http.Handler
 	guarded http.Handler
 }
@@ -105,7 +106,7 @@ func (c *Config) check() error {
 
 // Mount registers the API at its full path.
 func (h *Handler) Mount(mux oidckit.Mux) {
-	for _, below := range []string{"", "/{uuid}"} {
+	for _, below := range []string{"", "/{uuid}", "/{uuid}/test"} {
 		mux.Handle(h.cfg.Prefix+below, h)
 	}
 }
@@ -114,12 +115,17 @@ func (h *Handler) Mount(mux oidckit.Mux) {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.guarded.ServeHTTP(w, r) }
 
 func (h *Handler) assemble() {
-	get := []string{http.MethodGet, http.MethodHead}
+	get, post := []string{http.MethodGet, http.MethodHead}, http.MethodPost
 	h.routes = map[string]http.Handler{
-		"":              h.endpoint("admin_idps", h.serveCollection, append(get, http.MethodPost)...),
+		"":              h.endpoint("admin_idps", h.serveCollection, append(get[:2:2], post)...),
 		"/openapi.json": h.endpoint("admin_openapi", h.serveOpenAPI, get...),
+		"/presets":      h.endpoint("admin_presets", h.servePresets, get...),
+		"/import":       h.endpoint("admin_import", h.serveImport, post),
+		"/test":         h.endpoint("admin_test", h.serveTest, post),
+		"/preview":      h.endpoint("admin_preview", h.servePreview, post),
 	}
-	h.item = h.endpoint("admin_idp", h.serveItem, append(get, http.MethodPut, http.MethodDelete)...)
+	h.item = h.endpoint("admin_idp", h.serveItem, append(get[:2:2], http.MethodPut, http.MethodDelete)...)
+	h.test = h.endpoint("admin_test", h.serveTest, post)
 	h.none = h.endpoint("admin", func(http.ResponseWriter, *http.Request) error { return notFound() },
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch)
 }
@@ -129,7 +135,7 @@ func (h *Handler) endpoint(name string, fn wire.HandlerFunc, methods ...string) 
 }
 
 // RFC 9562 §4: lower case is what a registry writes.
-var uuidForm = regexp.MustCompile(`^/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
+var uuidForm = regexp.MustCompile(`^/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/test)?$`)
 
 // below returns what stands in a request's path after the prefix, and the uuid
 // in it.
@@ -151,6 +157,8 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request) {
 		route.ServeHTTP(w, r)
 	case uuid == "":
 		h.none.ServeHTTP(w, r)
+	case strings.HasSuffix(rest, "/test"):
+		h.test.ServeHTTP(w, r)
 	default:
 		h.item.ServeHTTP(w, r)
 	}

@@ -206,3 +206,12 @@ func (t template) value(doc map[string]any) (any, bool) {
 	}
 	return strings.TrimSpace(b.String()), found
 }
+
+// Names returns the names of the attributes that the mapping may set.
+func (m *Mapping) Names() []string {
+	names := make([]string, len(m.rules))
+	for i, r := range m.rules {
+		names[i] = r.outgoing
+	}
+	return names
+}

@@ -111,6 +111,17 @@ func loseAnswer(p *idp) script {
 	}}
 }
 
+// receive fails the test where nothing comes.
+func receive[T any](t *testing.T, c <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("no %s", what)
+	}
+	return v
+}
+
 // RFC 6749 §6: tokens are refreshed behind the request that found them due, and
 // what came is used; what did not come stays.
 func TestRefreshBehind(t *testing.T) {
@@ -304,12 +315,12 @@ func TestLogoutDuringRefresh(t *testing.T) {
 	if status := f.status(t); status != http.StatusOK {
 		t.Fatalf("%d", status)
 	}
-	<-arrived
+	receive(t, arrived, "refresh")
 	if res := f.post(a.URL+"/auth/logout", nil, a.URL); res.StatusCode != http.StatusSeeOther {
 		t.Errorf("logout: %d", res.StatusCode)
 	}
 	close(goOn)
-	if token := <-revoked; !strings.HasPrefix(token, canaryFresh) {
+	if token := receive(t, revoked, "revocation"); !strings.HasPrefix(token, canaryFresh) {
 		t.Errorf("revoked: %q", token)
 	}
 	if f.alive(t) {
@@ -333,7 +344,7 @@ func TestRefreshOutlivesItsRequest(t *testing.T) {
 	}})
 	f.due(t, false)
 	f.status(t)
-	<-arrived
+	receive(t, arrived, "refresh")
 	closed := make(chan error)
 	go func() { closed <- f.rp.Close() }()
 	select {
@@ -342,7 +353,7 @@ func TestRefreshOutlivesItsRequest(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(goOn)
-	if err := <-closed; err != nil {
+	if err := receive(t, closed, "end of Close"); err != nil {
 		t.Error(err)
 	}
 	if s, _ := handlers.TokensOf(t, f.rp, f.key); s.RefreshState != rpstore.RefreshIdle || s.RefreshAt.Before(time.Now()) {

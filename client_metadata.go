@@ -8,7 +8,7 @@ import (
 // ClientMetadata is what a client registers about itself (RFC 7591 §2,
 // OpenID Connect Dynamic Client Registration 1.0 §2, OpenID Connect
 // RP-Initiated Logout 1.0 §3.1, Back-Channel Logout 1.0 §2.2, Front-Channel
-// Logout 1.0 §2).
+// Logout 1.0 §2, JWT Secured Authorization Response Mode §3).
 type ClientMetadata struct {
 	ClientID     string `json:"client_id,omitempty"`
 	ClientSecret string `json:"client_secret,omitempty"`
@@ -52,6 +52,9 @@ type ClientMetadata struct {
 	// that accepts them as JWTs (RFC 9701 §6); empty means RS256 or else the
 	// issuer's first.
 	IntrospectionSignedResponseAlg string `json:"introspection_signed_response_alg,omitempty"`
+	// AuthorizationSignedResponseAlg is the one algorithm of authorization
+	// responses that are JWTs; empty means RS256 (JARM §3).
+	AuthorizationSignedResponseAlg string `json:"authorization_signed_response_alg,omitempty"`
 	// RequestObjectSigningAlg is the one algorithm of request objects; empty
 	// leaves the choice among those the issuer supports.
 	RequestObjectSigningAlg string   `json:"request_object_signing_alg,omitempty"`

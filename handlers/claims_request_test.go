@@ -34,6 +34,11 @@ func TestClaimsRequest(t *testing.T) {
 		{"essential acr", usual, oidckit.LoginRequest{EssentialACR: true, ACRValues: []string{"silver", "gold"}}, supported,
 			`{"id_token":{"acr":{"essential":true,"values":["silver","gold"]}},"userinfo":{"email":null,"name":null},"x":1}`, ""},
 		{"essential acr without the parameter", nil, oidckit.LoginRequest{EssentialACR: true, ACRValues: []string{"silver"}}, script{}, "", "silver"},
+		{"an essential acr of the app's", json.RawMessage(`{"id_token":{"acr":{"essential":true,"values":["gold","silver"]}}}`), oidckit.LoginRequest{}, supported,
+			`{"id_token":{"acr":{"essential":true,"values":["gold","silver"]}}}`, ""},
+		{"a guard's in its place", json.RawMessage(`{"id_token":{"acr":{"essential":true,"values":["gold"]}}}`), oidckit.LoginRequest{ACRValues: []string{"silver"}}, supported,
+			`{"id_token":{"acr":{"essential":true,"values":["silver"]}}}`, ""},
+		{"an acr that is no request", nil, oidckit.LoginRequest{Claims: json.RawMessage(`{"id_token":{"acr":{"essential":"yes"}}}`)}, script{}, "", ""},
 		{"no object", nil, oidckit.LoginRequest{Claims: json.RawMessage(`[]`)}, script{}, "", ""},
 		{"a member twice", nil, oidckit.LoginRequest{Claims: json.RawMessage(`{"id_token":{},"id_token":{}}`)}, script{}, "", ""},
 		{"claims that are no object", nil, oidckit.LoginRequest{Claims: json.RawMessage(`{"id_token":[]}`)}, script{}, "", ""},
@@ -74,6 +79,51 @@ func TestEssentialACROfAProvider(t *testing.T) {
 	}
 	if b.step(back.String()); b.loggedIn(a) != "" {
 		t.Error("logged in without it")
+	}
+}
+
+// ATK-056, OpenID Connect Core 1.0 §5.5.1.1: an acr that a claims parameter makes
+// essential is in the answer, or nobody logs in, whoever has asked for it.
+func TestEssentialACRInADocument(t *testing.T) {
+	p := newIDP(t)
+	for _, row := range []struct {
+		name, document string
+		// acr is what the answer says.
+		acr  any
+		good bool
+	}{
+		{"values", `{"id_token":{"acr":{"essential":true,"values":["gold","silver"]}}}`, "silver", true},
+		{"other values", `{"id_token":{"acr":{"essential":true,"values":["gold"]}}}`, "silver", false},
+		{"none", `{"id_token":{"acr":{"essential":true,"values":["gold"]}}}`, nil, false},
+		{"one value", `{"id_token":{"acr":{"essential":true,"value":"silver"}}}`, "silver", true},
+		{"another value", `{"id_token":{"acr":{"essential":true,"value":"gold"}}}`, "silver", false},
+		{"any value", `{"id_token":{"acr":{"essential":true}}}`, "silver", true},
+		{"any value, and none", `{"id_token":{"acr":{"essential":true}}}`, nil, false},
+		{"any value, and an empty one", `{"id_token":{"acr":{"essential":true}}}`, "", false},
+		{"not essential", `{"id_token":{"acr":{"values":["gold"]}}}`, "silver", true},
+		{"in userinfo", `{"userinfo":{"acr":{"essential":true}}}`, nil, true},
+	} {
+		for _, by := range []string{"config", "login"} {
+			p.play(script{claims: func(c map[string]any) {
+				if c["acr"] = row.acr; row.acr == nil {
+					delete(c, "acr")
+				}
+			}})
+			var login oidckit.LoginRequest
+			a := newApp(t, p, options{config: func(c *handlers.Config) {
+				if by == "config" {
+					c.Claims = json.RawMessage(row.document)
+				} else {
+					login.Claims = json.RawMessage(row.document)
+				}
+			}})
+			login.ReturnTo = "/me"
+			b := a.browser()
+			b.open(a.rp.LoginURL(nil, login))
+			if who := b.loggedIn(a); (who == "alice") != row.good {
+				t.Errorf("%s, by the %s: signed in: %q", row.name, by, who)
+			}
+		}
 	}
 }
 

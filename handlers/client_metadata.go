@@ -49,6 +49,13 @@ func (c Config) ClientMetadata() oidckit.ClientMetadata {
 			m.FrontchannelLogoutURI, m.FrontchannelLogoutSessionRequired = s.url(c.Prefix, frontchannelLogoutRoute), true
 		}
 		m.IDTokenSignedResponseAlg, m.UserinfoSignedResponseAlg = c.IDTokenSignedResponseAlg, c.UserinfoSignedResponseAlg
+		if s.secure {
+			// OpenID Connect Dynamic Client Registration 1.0 §2: MUST use the https scheme
+			m.InitiateLoginURI = s.url(c.Prefix, "/login")
+		}
+	}
+	if (client.Config{ResponseMode: c.ResponseMode}).SignsBack() {
+		m.AuthorizationSignedResponseAlg = c.AuthorizationSignedResponseAlg
 	}
 	// OpenID Connect Core 1.0 §11: who asks for it will redeem what it brings
 	if c.Scopes.Has(oidckit.ScopeOfflineAccess) {

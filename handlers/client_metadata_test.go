@@ -38,6 +38,10 @@ func TestClientMetadata(t *testing.T) {
 			`{"redirect_uris":["https://app.example/auth/callback"],"post_logout_redirect_uris":["https://app.example/auth/logged-out"],` +
 				`"response_types":["code"],"grant_types":["authorization_code"],"token_endpoint_auth_method":"private_key_jwt",` +
 				`"scope":"openid","application_type":"web","jwks_uri":"https://app.example/auth/jwks.json","id_token_signed_response_alg":"RS256"}`},
+		"with signed answers": {func(c *handlers.Config) { c.ResponseMode, c.AuthorizationSignedResponseAlg = "form_post.jwt", "PS256" },
+			`{"redirect_uris":["https://app.example/auth/callback"],"post_logout_redirect_uris":["https://app.example/auth/logged-out"],` +
+				`"response_types":["code"],"grant_types":["authorization_code"],"scope":"openid","application_type":"web","id_token_signed_response_alg":"RS256",` +
+				`"authorization_signed_response_alg":"PS256"}`},
 		"with request objects": {func(c *handlers.Config) {
 			c.ClientSecret, c.ClientKeys, c.RequestObjects = "canary", []handlers.ClientKey{appKey("ES256")}, &handlers.RequestObjects{ByReference: true}
 		}, `{"redirect_uris":["https://app.example/auth/callback"],"post_logout_redirect_uris":["https://app.example/auth/logged-out"],` +
@@ -49,7 +53,7 @@ func TestClientMetadata(t *testing.T) {
 		if name == "another place" {
 			place = "https://app.example/shop"
 		}
-		row.want = strings.TrimSuffix(row.want, "}") + `,"backchannel_logout_uri":"` + place + `/backchannel-logout","backchannel_logout_session_required":true`
+		row.want = strings.TrimSuffix(row.want, "}") + `,"initiate_login_uri":"` + place + `/login","backchannel_logout_uri":"` + place + `/backchannel-logout","backchannel_logout_session_required":true`
 		if name == "with a front channel" {
 			row.want += `,"frontchannel_logout_uri":"` + place + `/frontchannel-logout","frontchannel_logout_session_required":true`
 		}
@@ -81,6 +85,12 @@ func TestClientMetadata(t *testing.T) {
 				t.Errorf("%s: nothing is at %s", name, address)
 			}
 		}
+	}
+	// OpenID Connect Dynamic Client Registration 1.0 §2: initiate_login_uri is
+	// https, and JARM §3 is for who asks for signed answers.
+	m := handlers.Config{Issuer: "https://id.example", BaseURL: "http://localhost:8081", AuthorizationSignedResponseAlg: "PS256"}.ClientMetadata()
+	if m.InitiateLoginURI != "" || m.AuthorizationSignedResponseAlg != "" || m.RedirectURIs == nil {
+		t.Errorf("on loopback: %+v", m)
 	}
 	if m := (handlers.Config{BaseURL: "ftp://app.example"}).ClientMetadata(); m.RedirectURIs != nil {
 		t.Errorf("without a base URL: %+v", m)

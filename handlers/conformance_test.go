@@ -6,9 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers"
 	"github.com/oidckit/oidckit/internal/jose"
+	"github.com/oidckit/oidckit/provider/oidctest"
 )
 
 // rpSuite plays the modules of the conformance suite's plans for relying
@@ -204,10 +207,18 @@ func TestConformanceFormPostHybridPlan(t *testing.T) {
 	})
 }
 
-// oidcc-client-test-formpost-error: an error comes as a form too.
+// oidcc-client-test-form-post-error: what prompt=none and max_age=0 get comes as
+// a form too.
 func TestConformanceFormPostError(t *testing.T) {
 	s := newRPSuite(t, "code", "form_post")
-	b, res := s.login(respond(func(q url.Values) { q.Del("code"); q.Set("error", "login_required") }))
+	s.idp.play(respond(func(q url.Values) { q.Del("code"); q.Set("error", "login_required") }))
+	b, now := s.app.browser(), time.Duration(0)
+	page := b.step(b.step(s.app.rp.LoginURL(nil, oidckit.LoginRequest{ReturnTo: "/me", Prompt: []string{"none"}, MaxAge: &now})).Header.Get("Location"))
+	if q := s.idp.lastRequest(); q.Get("prompt") != "none" || q.Get("max_age") != "0" || q.Get("response_mode") != "form_post" {
+		t.Errorf("request %v", q)
+	}
+	_, form, _ := oidctest.Form(page.body)
+	res := b.finishPost(s.app, form)
 	if res.StatusCode != http.StatusBadRequest || !strings.Contains(res.body, "not signed in at the sign-in service") || len(b.cookies(s.app)) != 0 {
 		t.Errorf("%d %s", res.StatusCode, res.body)
 	}

@@ -43,6 +43,9 @@ func (rp *RelyingParty) beginLogin(w http.ResponseWriter, r *http.Request, req o
 	target, err := rp.client.AuthorizationURL(r.Context(), client.AuthorizationRequest{
 		State: tx.state, Nonce: tx.nonceText(), CodeVerifier: tx.codeVerifier(), IDTokenHint: hint, Login: req,
 	})
+	if err == nil {
+		tx.acr, err = rp.client.DemandedACR(req)
+	}
 	if err != nil {
 		f := *asFailure(err)
 		f.returnTo = req.ReturnTo

@@ -65,7 +65,10 @@ func (c Config) plainOAuth() *client.PlainOAuth {
 // checkVouched refuses a login that would come back without what it is for, and
 // begin anew.
 func (rp *RelyingParty) checkVouched(req oidckit.LoginRequest) error {
-	if rp.cfg.OAuth2 == nil || req.MaxAge == nil && len(req.ACRValues) == 0 {
+	if rp.cfg.OAuth2 == nil {
+		return nil
+	}
+	if acr, err := rp.client.DemandedACR(req); err == nil && req.MaxAge == nil && len(acr) == 0 {
 		return nil
 	}
 	return &failure{status: http.StatusForbidden, reason: "authentication_not_vouched",

@@ -268,7 +268,8 @@ func TestPlainOAuthVouchesForNothing(t *testing.T) {
 	p := newIDP(t)
 	a := newPlainApp(t, p, &handlers.OAuth2{SubjectClaim: "id"}, nil)
 	age := time.Minute
-	for name, req := range map[string]oidckit.LoginRequest{"max_age": {MaxAge: &age}, "acr_values": {ACRValues: []string{"gold"}}} {
+	for name, req := range map[string]oidckit.LoginRequest{"max_age": {MaxAge: &age}, "acr_values": {ACRValues: []string{"gold"}},
+		"claims": {Claims: json.RawMessage(`{"id_token":{"acr":{"essential":true}}}`)}} {
 		res := a.browser().step(a.rp.LoginURL(nil, req))
 		if res.StatusCode != http.StatusForbidden || res.Header.Get("Location") != "" || !strings.Contains(a.logs.String(), "authentication_not_vouched") {
 			t.Errorf("%s: %d %s", name, res.StatusCode, res.body)

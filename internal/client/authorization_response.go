@@ -58,7 +58,7 @@ func (c *Client) ParseResponse(encoded string) (Response, error) {
 			return resp, refuse(malformedResponse, errors.New("a parameter is repeated"))
 		}
 	}
-	if c.cfg.signsBack() {
+	if c.cfg.SignsBack() {
 		return c.openResponse(resp, q)
 	}
 	return c.readResponse(q)
@@ -100,7 +100,7 @@ func (c *Client) CheckIssuer(ctx context.Context, resp Response) error {
 	if err != nil {
 		return err
 	}
-	if c.cfg.signsBack() {
+	if c.cfg.SignsBack() {
 		return c.checkSignedResponse(ctx, resp.signed)
 	}
 	// RFC 9207 §2.4: compared as a string, whatever the metadata says

@@ -40,6 +40,9 @@ func parseClaimsRequest(raw json.RawMessage) (claimsRequest, error) {
 			return nil, errors.New(name + " of it is no JSON object")
 		}
 	}
+	if _, err := members.essentialACR(); err != nil {
+		return nil, err
+	}
 	return members, nil
 }
 
@@ -86,30 +89,91 @@ func (r claimsRequest) merge(other claimsRequest) error {
 	return nil
 }
 
+// anyACR stands for an acr of whatever value.
+const anyACR = ""
+
+// essentialACR returns the values one of which the document demands of acr, none
+// where it demands no acr (OpenID Connect Core 1.0 §5.5.1, §5.5.1.1).
+func (r claimsRequest) essentialACR() ([]string, error) {
+	claims, err := r.of("id_token")
+	// §5.5.1: null asks for it as a voluntary claim
+	if raw, asked := claims["acr"]; err != nil || !asked || strictjson.Value(raw).Kind() == strictjson.KindNull {
+		return nil, err
+	}
+	var acr struct {
+		Essential bool     `json:"essential"`
+		Value     string   `json:"value"`
+		Values    []string `json:"values"`
+	}
+	if err := strictjson.Unmarshal(claims["acr"], &acr); err != nil {
+		return nil, errors.New("asks for acr in a way that is none")
+	}
+	switch {
+	case !acr.Essential:
+		return nil, nil
+	case acr.Value != "":
+		return []string{acr.Value}, nil
+	case len(acr.Values) > 0:
+		return acr.Values, nil
+	}
+	return []string{anyACR}, nil
+}
+
+// DemandedACR returns what the acr of the answer to a login is held against, for
+// Expected: what a guard has asked for, or else what a claims parameter makes
+// essential.
+func (c *Client) DemandedACR(login oidckit.LoginRequest) ([]string, error) {
+	if len(login.ACRValues) > 0 {
+		return login.ACRValues, nil
+	}
+	all, err := c.claimsRequest(login)
+	if err != nil {
+		return nil, err
+	}
+	return all.essentialACR()
+}
+
+// claimsRequest is what every login asks for and what this one does.
+func (c *Client) claimsRequest(login oidckit.LoginRequest) (claimsRequest, error) {
+	all, err := parseClaimsRequest(c.cfg.Claims)
+	if err != nil {
+		return nil, err
+	}
+	own, err := parseClaimsRequest(login.Claims)
+	if err != nil {
+		return nil, err
+	}
+	return all, all.merge(own)
+}
+
 // claimsParameter returns the claims parameter of a login, "" where it asks for
 // none, and the acr_values parameter: acr is asked for in one way, never in both
 // (OpenID Connect Core 1.0 §5.5.1.1). An issuer without the claims parameter is
 // asked by the other; the answer is checked alike.
 func (c *Client) claimsParameter(m *oidckit.ProviderMetadata, login oidckit.LoginRequest) (claims, acrValues string, err error) {
 	acrValues = strings.Join(login.ACRValues, " ")
-	essential := login.EssentialACR && acrValues != "" && m.ClaimsParameterSupported
-	if c.cfg.PlainOAuth != nil || len(login.Claims) == 0 && !essential {
+	if c.cfg.PlainOAuth != nil {
+		return "", acrValues, nil
+	}
+	all, err := c.claimsRequest(login)
+	if err != nil {
+		return "", "", err
+	}
+	demanded, err := all.essentialACR()
+	if err != nil {
+		return "", "", err
+	}
+	essential := acrValues != "" && (len(demanded) > 0 || login.EssentialACR && m.ClaimsParameterSupported)
+	if len(login.Claims) == 0 && !essential {
 		return string(c.cfg.Claims), acrValues, nil
 	}
-	all, err := parseClaimsRequest(c.cfg.Claims)
-	if err != nil {
-		return "", "", err
-	}
-	own, err := parseClaimsRequest(login.Claims)
-	if err == nil {
-		err = all.merge(own)
-	}
-	if err == nil && essential {
-		acrValues = ""
-		err = all.putEssentialACR(login.ACRValues)
-	}
-	if err != nil {
-		return "", "", err
+	if essential {
+		if err := all.putEssentialACR(login.ACRValues); err != nil {
+			return "", "", err
+		}
+		if m.ClaimsParameterSupported {
+			acrValues = ""
+		}
 	}
 	text, err := json.Marshal(all)
 	return string(text), acrValues, err

@@ -46,8 +46,9 @@ func (t *IDToken) AuthTime() time.Time {
 type Expected struct {
 	Nonce string
 	// Started is when the login began.
-	Started   time.Time
-	MaxAge    *time.Duration
+	Started time.Time
+	MaxAge  *time.Duration
+	// ACRValues are those one of which the token has to bring. See DemandedACR.
 	ACRValues []string
 }
 
@@ -164,8 +165,9 @@ func checkAuthentication(t *IDToken, want Expected) error {
 			return errors.New("the authentication is older than the max_age that was asked for")
 		}
 	}
-	// §5.5.1.1: a guard has asked for one of these and would ask again for ever
-	if len(want.ACRValues) > 0 && !slices.Contains(want.ACRValues, t.ACR) {
+	// §5.5.1.1: essential, or a guard has asked for one of these and would ask
+	// again for ever
+	if len(want.ACRValues) > 0 && (t.ACR == "" || !slices.Contains(want.ACRValues, t.ACR) && !slices.Contains(want.ACRValues, anyACR)) {
 		return errors.New("the authentication has none of the acr values that were asked for")
 	}
 	return nil

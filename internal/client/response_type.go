@@ -78,8 +78,8 @@ func (c Config) postsBack() bool {
 	return c.ResponseMode == modeFormPost || c.ResponseMode == modeFormPostJWT
 }
 
-// signsBack reports whether the answer is a JWT.
-func (c Config) signsBack() bool {
+// SignsBack reports whether the answer is a JWT.
+func (c Config) SignsBack() bool {
 	return c.ResponseMode == modeJWT || c.ResponseMode == modeQueryJWT || c.ResponseMode == modeFormPostJWT
 }
 

@@ -125,6 +125,8 @@ func checkAlgorithms(ps *problems, m *oidckit.ClientMetadata, p Policy) {
 	if alg := m.IntrospectionSignedResponseAlg; alg != "" && !slices.Contains(p.SigningAlgorithms, alg) {
 		ps.addValue("introspection_signed_response_alg", alg, "is not among the issuer's signing algorithms")
 	}
+	// RFC 7591 §2: ignored, as there are no responses that are JWTs here
+	m.AuthorizationSignedResponseAlg = ""
 	if alg := m.RequestObjectSigningAlg; alg != "" && !slices.Contains(p.RequestObjectAlgorithms, alg) {
 		ps.addValue("request_object_signing_alg", alg, "is not supported")
 	}

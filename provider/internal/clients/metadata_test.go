@@ -57,6 +57,12 @@ func TestCheck(t *testing.T) {
 	if _, ps := clients.Check(good(t), policy); len(ps) > 0 {
 		t.Errorf("good metadata: %v", ps[0])
 	}
+	unsupported := good(t)
+	unsupported.AuthorizationSignedResponseAlg = "RS256"
+	// RFC 7591 §2: what is not supported is ignored, and not told as registered
+	if m, ps := clients.Check(unsupported, policy); len(ps) > 0 || m.AuthorizationSignedResponseAlg != "" {
+		t.Errorf("signed responses: %v %q", ps, m.AuthorizationSignedResponseAlg)
+	}
 	negative := int64(-1)
 	for name, row := range map[string]struct {
 		change func(*oidckit.ClientMetadata)

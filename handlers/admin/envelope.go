@@ -83,22 +83,20 @@ func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, e *oidckit.
 }
 
 // writeRecord answers with a record and its version.
-func (h *Handler) writeRecord(w http.ResponseWriter, r *http.Request, status int, message string, p *broker.IdentityProvider) error {
-	if err := h.reveal(p); err != nil {
-		return err
-	}
+func (h *Handler) writeRecord(w http.ResponseWriter, r *http.Request, status int, message string, p *broker.IdentityProvider) {
+	h.reveal(p)
 	head := w.Header()
 	head.Set("ETag", adminapi.ETag(p.Version))
 	if status == http.StatusCreated {
 		head.Set("Location", h.cfg.Prefix+"/"+p.UUID)
 	}
 	h.write(w, r, status, message, envelope{IDP: p})
-	return nil
 }
 
-func (h *Handler) reveal(p *broker.IdentityProvider) error {
-	if !h.cfg.AllowSecretsInAnswers {
-		return nil
+func (h *Handler) reveal(p *broker.IdentityProvider) {
+	if h.cfg.AllowSecretsInAnswers {
+		// One that cannot be opened stays masked: the registry has logged it, and
+		// the record can be given another one.
+		_ = h.cfg.Registry.Reveal(p)
 	}
-	return h.cfg.Registry.Reveal(p)
 }

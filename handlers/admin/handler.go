@@ -83,7 +83,9 @@ func New(cfg Config) (*Handler, error) {
 	}
 	h.assemble()
 	// A guard that goes by a cookie must not let other sites write.
-	h.guarded = guard(http.NewCrossOriginProtection().Handler(http.HandlerFunc(h.route)))
+	sameOrigin := http.NewCrossOriginProtection()
+	sameOrigin.SetDenyHandler(http.HandlerFunc(h.denied))
+	h.guarded = guard(sameOrigin.Handler(http.HandlerFunc(h.route)))
 	return h, nil
 }
 
@@ -162,6 +164,11 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.item.ServeHTTP(w, r)
 	}
+}
+
+// denied answers what a page of another origin has sent.
+func (h *Handler) denied(w http.ResponseWriter, r *http.Request) {
+	h.writeError(w, r, oidckit.NewError(oidckit.AccessDenied, "Pages of other origins may change nothing here."))
 }
 
 func (h *Handler) serveOpenAPI(w http.ResponseWriter, r *http.Request) error {

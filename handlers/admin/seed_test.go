@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha512"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/admin"
 	"github.com/oidckit/oidckit/handlers/broker"
 	"github.com/oidckit/oidckit/internal/adminapi"
@@ -282,6 +284,18 @@ func TestSeedC7Secrets(t *testing.T) {
 		t.Errorf("%q, %v", p.ClientSecret, err)
 	}
 	if got := a.ask("POST", "", changed(t, kept, map[string]any{"identifier": "masked"})); got.status != 400 || got.fields() != "clientSecret" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	// One that cannot be opened hides no other: it stays masked.
+	ring, err := oidckit.NewSecrets(bytes.Repeat([]byte{2}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newAPI(t, func(s *settings) {
+		withSecrets(s)
+		s.registry.Store, s.registry.Secrets = a.set.IdentityProviders, ring
+	})
+	if got := other.ask("GET", "", ""); got.status != 200 || got.doc.IDPList.Resources[0].ClientSecret != broker.MaskedSecret {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 const (
@@ -29,10 +30,10 @@ func parseDomainMapping(text string) ([]string, error) {
 	var domains []string
 	parts := strings.Split(text, ",")
 	for _, part := range parts {
-		part = strings.ToLower(strings.TrimSpace(part))
-		switch {
-		case isDomain(part):
-			domains = append(domains, part)
+		part = strings.TrimSpace(part)
+		switch domain := lowerDomain(part); {
+		case domain != "":
+			domains = append(domains, domain)
 		case strings.ContainsAny(part, ".@。．"):
 			return nil, errDomain
 		}
@@ -45,6 +46,28 @@ func parseDomainMapping(text string) ([]string, error) {
 	}
 	slices.Sort(domains)
 	return slices.Compact(domains), nil
+}
+
+// emailDomain returns the domain of an e-mail address in lower case, "" where
+// that is none.
+func emailDomain(address string) string {
+	local, _, ok := strings.Cut(address, "@")
+	if !ok || local == "" {
+		return ""
+	}
+	return lowerDomain(address[strings.LastIndexByte(address, '@')+1:])
+}
+
+// lowerDomain returns a domain in lower case, "" for a text that is none.
+// Characters of other scripts whose lower case is one of a-z do not count.
+func lowerDomain(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return ""
+	}
+	if s = strings.ToLower(s); !isDomain(s) {
+		return ""
+	}
+	return s
 }
 
 // isDomain reports whether a text in lower case is a domain that mail could go

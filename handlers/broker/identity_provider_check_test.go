@@ -59,6 +59,7 @@ func TestRecordChecks(t *testing.T) {
 		"an address for a domain":        {func(p *idp) { p.DomainMapping = "@domain" }, "domainMapping"},
 		"domain and label":               {func(p *idp) { p.DomainMapping = "domain.com, AZURE" }, "domainMapping"},
 		"domain in another script":       {func(p *idp) { p.DomainMapping = "müller.de" }, "domainMapping"},
+		"a Kelvin sign in a domain":      {func(p *idp) { p.DomainMapping = "\u212aelvin.example" }, "domainMapping"},
 		"subject with issuer":            {func(p *idp) { oidc(p); p.SubjectAttribute = "oid" }, "subjectAttribute"},
 		"subject":                        {func(p *idp) { p.SubjectAttribute = "data.id" }, ""},
 		"the mask for a secret":          {func(p *idp) { p.ClientSecret = broker.MaskedSecret }, "clientSecret"},

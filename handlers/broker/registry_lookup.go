@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"strings"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
@@ -54,8 +53,8 @@ func (r *Registry) one(ctx context.Context, sel rpstore.IdentityProviderSelector
 // ForEmail returns the records that the domain of an address leads to, 20 at
 // most; none where it leads nowhere. What is no address leads nowhere.
 func (r *Registry) ForEmail(ctx context.Context, address string) ([]IdentityProvider, error) {
-	domain := strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
-	if !strings.Contains(address, "@") || !isDomain(domain) {
+	domain := emailDomain(address)
+	if domain == "" {
 		return nil, nil
 	}
 	page, _, err := r.list(ctx, rpstore.IdentityProviderSelector{Domain: domain}, 0, maxRouted)

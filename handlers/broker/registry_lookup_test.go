@@ -25,7 +25,7 @@ import (
 func TestLookupsForLogins(t *testing.T) {
 	f := newRegistry(t, nil)
 	a := f.create(t, func(p *broker.IdentityProvider) {
-		p.Identifier, p.DomainMapping, p.IsDefault = "a", "Example.com, example.org", true
+		p.Identifier, p.DomainMapping, p.IsDefault = "a", "Example.com, example.org, kelvin.example", true
 	})
 	b := f.create(t, func(p *broker.IdentityProvider) {
 		p.Identifier, p.DomainMapping, p.ShowIDPToUsers = "b", "example.org", false
@@ -33,7 +33,8 @@ func TestLookupsForLogins(t *testing.T) {
 	f.create(t, func(p *broker.IdentityProvider) { p.Identifier, p.DomainMapping = "c", "AZURE" })
 	for address, want := range map[string][]string{
 		"ada@example.com": {a.UUID}, "Ada@EXAMPLE.COM": {a.UUID}, "ada@example.org": {a.UUID, b.UUID}, `"a@b"@example.com`: {a.UUID},
-		"ada@sub.example.com": nil, "ada@azure": nil, "AZURE": nil, "example.com": nil, "ada@": nil, "": nil, "ada@example.com ": nil, "ada@example.com@": nil,
+		"ada@sub.example.com": nil, "ada@azure": nil, "AZURE": nil, "example.com": nil, "ada@": nil, "": nil, "ada@example.com ": nil, "ada@example.com@": nil, "@example.com": nil,
+		"ada@example.com.": nil, "ada@exa\u212aple.com": nil, "ada@\u212aelvin.example": nil,
 	} {
 		found, err := f.ForEmail(t.Context(), address)
 		var got []string

@@ -359,3 +359,26 @@ func TestStoreDown(t *testing.T) {
 		t.Error("a fault is no absence")
 	}
 }
+
+// ATK-311: while a key is replaced both count; a key that is gone counts for
+// nothing from the next request on.
+func TestCustomerKeysTurnOver(t *testing.T) {
+	keys := []string{"old"}
+	a := newAPI(t, func(s *settings) {
+		withCustomerKey(s)
+		s.admin.CustomerKey.APIKeys = func(context.Context, string) ([]string, error) { return keys, nil }
+	})
+	at := time.Now()
+	for _, row := range []struct {
+		keys     []string
+		old, new int
+	}{{[]string{"old"}, 200, 401}, {[]string{"old", "new"}, 200, 200}, {[]string{"new"}, 401, 200}, {nil, 401, 401}, {[]string{""}, 401, 401}} {
+		keys = row.keys
+		for key, want := range map[string]int{"old": row.old, "new": row.new, "": 401} {
+			at = at.Add(time.Millisecond)
+			if got := a.ask("GET", "", "", signed(at, "334709", key)...); got.status != want {
+				t.Errorf("with keys %q, %q gets %d, want %d", row.keys, key, got.status, want)
+			}
+		}
+	}
+}

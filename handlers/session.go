@@ -10,6 +10,7 @@ import (
 	"github.com/oidckit/oidckit/handlers/rpstore"
 	"github.com/oidckit/oidckit/internal/client"
 	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/wire"
 )
 
 // handleKeyPrefix names what the browser's session holds for a relying party:
@@ -104,6 +105,12 @@ func (rp *RelyingParty) openTokens(s *rpstore.Session) (*client.Tokens, error) {
 // then.
 func (rp *RelyingParty) Authenticate(r *http.Request) (*oidckit.Identity, error) {
 	key, err := rp.sessionOf(r)
+	switch {
+	case errors.Is(err, errNotConstructed):
+		wire.ReportSetup(r, nil, "session", err)
+	case errors.Is(err, errNotLoaded):
+		wire.ReportSetup(r, &rp.cfg.Logger, "session", err)
+	}
 	if err != nil {
 		return nil, err
 	}

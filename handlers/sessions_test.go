@@ -302,6 +302,10 @@ func TestWithoutLoadAndSave(t *testing.T) {
 	if id, err := a.rp.Authenticate(httptest.NewRequest(http.MethodGet, "/me", nil)); id != nil || err == nil || errors.Is(err, oidckit.ErrUnauthenticated) {
 		t.Errorf("%v %v", id, err)
 	}
+	// Whoever forgets it has to be able to find out.
+	if !strings.Contains(a.logs.String(), "LoadAndSave does not wrap this route") {
+		t.Errorf("logs %s", a.logs.String())
+	}
 	if id, err := new(handlers.RelyingParty).Authenticate(httptest.NewRequest(http.MethodGet, "/me", nil)); id != nil || err == nil {
 		t.Errorf("zero value: %v %v", id, err)
 	}

@@ -139,7 +139,8 @@ func (g *bearerGuard) admit(w http.ResponseWriter, r *http.Request) *http.Reques
 func (g *bearerGuard) judge(w http.ResponseWriter, r *http.Request, c credentials, bad *oidckit.Error) *http.Request {
 	switch {
 	case g.Verifier == nil:
-		g.refuse(w, r, wire.Unavailable(errNoVerifier), c.scheme, nil)
+		wire.ReportSetup(r, &g.Logger, "middleware", errNoVerifier)
+		g.refuse(w, r, wire.Unavailable(&reportedError{error: errNoVerifier, logged: true}), c.scheme, nil)
 	case bad != nil:
 		g.refuse(w, r, bad, c.scheme, nil)
 	case c.token != "":

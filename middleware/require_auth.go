@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/wire"
 )
@@ -37,7 +39,8 @@ var errNoAuthenticator = errors.New("middleware: a guard for sessions without a 
 // What it answers is never stored by caches, and neither is what next writes
 // unless next sets a Cache-Control of its own.
 //
-// A nil authenticator answers 503 to every request.
+// A nil authenticator answers 503 to every request, and says so in the server's
+// ErrorLog.
 func RequireAuth(a SessionAuthenticator) func(http.Handler) http.Handler {
 	return Session{Authenticator: a}.Require
 }
@@ -50,10 +53,14 @@ var (
 )
 
 // sessionGuard is also the Challenger that it leaves to the guards after it.
-type sessionGuard struct{ auth SessionAuthenticator }
+type sessionGuard struct {
+	auth   SessionAuthenticator
+	logger zerolog.Logger
+}
 
 func (g *sessionGuard) authenticate(r *http.Request) (*oidckit.Identity, error) {
 	if g.auth == nil {
+		wire.ReportSetup(r, &g.logger, "middleware", errNoAuthenticator)
 		return nil, errNoAuthenticator
 	}
 	id, err := g.auth.Authenticate(r)
@@ -73,7 +80,7 @@ func (g *sessionGuard) admitPerson(w http.ResponseWriter, r *http.Request, id *o
 // stronger or a more recent authentication) is asked for, what it cannot (a
 // scope, a claim) is refused. Who is nobody yet has to log in first.
 func (g *sessionGuard) Challenge(w http.ResponseWriter, r *http.Request, c oidckit.Challenge) {
-	defer survive(w, r, nil)
+	defer survive(w, r, &g.logger)
 	_, identified := oidckit.IdentityFromContext(r.Context())
 	switch {
 	case !identified:

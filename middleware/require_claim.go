@@ -24,7 +24,7 @@ var (
 // RequireBearer. The function is called for several requests at once.
 func RequireClaim[T any](name string, allowed func(T) bool) func(http.Handler) http.Handler {
 	if name == "" || allowed == nil {
-		return answer(errClaimSetup)
+		return answer(nil, errClaimSetup)
 	}
 	return require(func(id *oidckit.Identity) bool {
 		v, ok := claimAt(id.Claims, name)
@@ -36,7 +36,7 @@ func RequireClaim[T any](name string, allowed func(T) bool) func(http.Handler) h
 // struct of those that matter, or a map.
 func RequireClaims[T any](allowed func(T) bool) func(http.Handler) http.Handler {
 	if allowed == nil {
-		return answer(errClaimSetup)
+		return answer(nil, errClaimSetup)
 	}
 	return require(func(id *oidckit.Identity) bool {
 		return len(id.Claims) > 0 && decodesAs(strictjson.Value(id.Claims), allowed)

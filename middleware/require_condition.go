@@ -4,13 +4,16 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/rs/zerolog"
+
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/wire"
 )
 
 var errNoGuard = errSetup("a guard for scopes, claims, roles or authentication without a guard before it that verifies")
 
-// errSetup is the answer of a guard that was not set up as it must be.
+// errSetup is the answer of a guard that was not set up as it must be. See
+// writeSetup.
 func errSetup(problem string) *oidckit.Error {
 	return oidckit.NewError(oidckit.ServerError, "internal error").WithCause(errors.New("middleware: " + problem))
 }
@@ -53,7 +56,7 @@ func refuseIdentity(w http.ResponseWriter, r *http.Request, identified bool, lac
 	case ok:
 		ch.Challenge(w, r, lacks)
 	case !identified:
-		wire.WriteError(w, r, errNoGuard)
+		writeSetup(w, r, nil, errNoGuard)
 	default:
 		// A guard that left no Challenger verified nonetheless.
 		challengeWriter{realm: defaultRealm}.write(w, r, lacks, schemeBearer)
@@ -61,8 +64,15 @@ func refuseIdentity(w http.ResponseWriter, r *http.Request, identified bool, lac
 }
 
 // answer is a handler that refuses every request.
-func answer(e *oidckit.Error) func(http.Handler) http.Handler {
+func answer(l *zerolog.Logger, e *oidckit.Error) func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { wire.WriteError(w, r, e) })
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { writeSetup(w, r, l, e) })
 	}
+}
+
+// writeSetup answers a request that a guard cannot judge as it was set up, and
+// tells the developer why: the answer does not say.
+func writeSetup(w http.ResponseWriter, r *http.Request, l *zerolog.Logger, e *oidckit.Error) {
+	wire.ReportSetup(r, l, "middleware", e.Cause())
+	wire.WriteError(w, r, e)
 }

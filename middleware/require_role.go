@@ -58,7 +58,7 @@ func (c RoleClaim) require(roles []string, least int) func(http.Handler) http.Ha
 		path = strings.Split(c.Claim, ".")
 	}
 	if len(roles) == 0 || slices.Contains(roles, "") || slices.Contains(path, "") {
-		return answer(errRoleSetup)
+		return answer(nil, errRoleSetup)
 	}
 	roles = slices.Clone(roles)
 	return require(func(id *oidckit.Identity) bool {

@@ -44,7 +44,7 @@ func hasAny(has, want oidckit.Scope) bool {
 func requireScope(scope []string, enough func(has, want oidckit.Scope) bool) func(http.Handler) http.Handler {
 	want, err := oidckit.ParseScope(strings.Join(scope, " "))
 	if err != nil || len(want) == 0 {
-		return answer(errScopeSetup)
+		return answer(nil, errScopeSetup)
 	}
 	return require(
 		func(id *oidckit.Identity) bool { return enough(id.Scope, want) },

@@ -21,7 +21,7 @@ import (
 // A session is a cookie, which a browser adds to what other sites send:
 // http.CrossOriginProtection stands before the guard, as before RequireAuth.
 func RequireSessionOrBearer(a SessionAuthenticator, b Bearer) func(http.Handler) http.Handler {
-	session := &sessionGuard{auth: a}
+	session := &sessionGuard{auth: a, logger: b.Logger}
 	return func(next http.Handler) http.Handler {
 		return &sessionOrBearer{session: session, bearer: b.guard(next)}
 	}

@@ -52,7 +52,7 @@ func (s StepUp) Require(next http.Handler) http.Handler {
 	acrs := slices.Clone(s.ACRValues)
 	if len(acrs) == 0 && s.MaxAge == 0 || s.MaxAge < 0 || s.MaxAge%time.Second != 0 ||
 		slices.ContainsFunc(acrs, func(acr string) bool { return !valid(acr) }) {
-		return answer(errStepUpSetup)(next)
+		return answer(nil, errStepUpSetup)(next)
 	}
 	lacks := oidckit.Challenge{Err: errInsufficientAuthentication, ACRValues: acrs}
 	if s.MaxAge > 0 {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/rs/zerolog"
+
 	"github.com/oidckit/oidckit"
 )
 
@@ -34,8 +36,12 @@ type Session struct {
 	// 503.
 	//
 	// A pattern that a ServeMux would not take, by itself or beside the others,
-	// makes the guard answer 500 to every request.
+	// makes the guard answer 500 to every request, and say why in the log.
 	Public []string
+	// Logger gets a line for each request that finds the guard not set up as it
+	// must be, or in which a function of the app's panics. The zero value leaves
+	// both to the server's ErrorLog.
+	Logger zerolog.Logger
 }
 
 // Require guards next as RequireAuth does. Where Optional or Public let requests
@@ -43,10 +49,10 @@ type Session struct {
 func (s Session) Require(next http.Handler) http.Handler {
 	public, err := newPublicRoutes(s.Public)
 	if err != nil {
-		return answer(errSetup(err.Error()))(next)
+		return answer(&s.Logger, errSetup(err.Error()))(next)
 	}
 	return &sessionRoute{
-		sessionGuard: sessionGuard{auth: s.Authenticator},
+		sessionGuard: sessionGuard{auth: s.Authenticator, logger: s.Logger},
 		next:         next, optional: s.Optional, public: public,
 	}
 }
@@ -68,7 +74,7 @@ func (s *sessionRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // admit returns the request for next, or nil once it has answered.
 func (s *sessionRoute) admit(w http.ResponseWriter, r *http.Request) *http.Request {
-	defer survive(w, r, nil)
+	defer survive(w, r, &s.logger)
 	id, err := s.authenticate(r)
 	switch {
 	case err == nil:

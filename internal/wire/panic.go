@@ -20,11 +20,28 @@ func ReportPanic(r *http.Request, l *zerolog.Logger, who string, v any) {
 	if logPanic(l, who, kind, site) {
 		return
 	}
-	logf := log.Printf
-	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
-		logf = s.ErrorLog.Printf
+	serverLog(r)("%s: a function of the app's panicked (%s) at %s", who, kind, site)
+}
+
+// ReportSetup tells the developer why whatever is not set up as it must be
+// refuses a request. What the logger does not take goes where net/http writes:
+// nobody who sees but the refusal could find the cause.
+func ReportSetup(r *http.Request, l *zerolog.Logger, who string, problem error) {
+	if l != nil {
+		if line := l.Error(); line.Enabled() {
+			line.Str("endpoint", who).Err(problem).Msg("not set up as it must be")
+			return
+		}
 	}
-	logf("%s: a function of the app's panicked (%s) at %s", who, kind, site)
+	serverLog(r)("%s: not set up as it must be: %v", who, problem)
+}
+
+// serverLog is where net/http writes of what goes wrong with a request.
+func serverLog(r *http.Request) func(format string, v ...any) {
+	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
+		return s.ErrorLog.Printf
+	}
+	return log.Printf
 }
 
 // logPanic reports whether the logger has taken the line.

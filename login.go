@@ -59,4 +59,7 @@ type Authentication struct {
 	// IdentityProvider names the upstream the login came from, empty for an
 	// account of the issuer's own.
 	IdentityProvider string
+	// Claims is what the upstream lets be known of the person. An app without an
+	// issuer keeps it with the session; an issuer has its users' own.
+	Claims Claims
 }

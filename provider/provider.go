@@ -9,6 +9,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/throttle"
 	"github.com/oidckit/oidckit/provider/internal/authorize"
 	"github.com/oidckit/oidckit/provider/internal/backchannel"
 	"github.com/oidckit/oidckit/provider/internal/clientkeys"
@@ -111,7 +112,7 @@ func (p *Provider) assemble() error {
 	p.interaction = &interaction.Handler{
 		Authorize: auth, Sessions: sessions, Clients: c.clients, Interactions: set.Interactions, Replay: set.Replay,
 		Scopes: c.catalogue, CheckPassword: p.users.CheckPassword, UserName: p.userName, CrossOrigin: crossOrigin,
-		Throttle: interaction.NewThrottle(), ClientAddress: c.clientAddress,
+		Throttle: throttle.New(), ClientAddress: c.clientAddress,
 		Site: c.site, LoginPath: c.url.Path + c.Paths.Login, ConsentPath: c.url.Path + c.Paths.Consent, AccountPath: c.url.Path + c.Paths.Account,
 		Allowed: interaction.Allowed{
 			Consents: set.Consents, Grants: set.Grants, Sessions: set.Sessions, Revocations: set.Revocations, Box: box,

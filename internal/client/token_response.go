@@ -22,6 +22,10 @@ const (
 	maxBearer        = 64 << 10
 )
 
+// CodeRefused is the reason of a Refusal by which the server does not take what
+// it was shown: a code, or a password.
+const CodeRefused = "code_refused"
+
 // Tokens is what the server has given for a code.
 type Tokens struct {
 	IDToken, AccessToken, RefreshToken string
@@ -62,7 +66,7 @@ func tokenError(resp *httpx.Response) error {
 	code := errorCode(resp)
 	cause := fmt.Errorf("the token endpoint answered with status %d and error %s", resp.Status, code)
 	if resp.Status == http.StatusBadRequest && code != string(oidckit.InvalidClient) && code != string(oidckit.UnauthorizedClient) {
-		return refuse("code_refused", cause)
+		return refuse(CodeRefused, cause)
 	}
 	return unavailable(cause)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/secret"
+	"github.com/oidckit/oidckit/internal/throttle"
 	"github.com/oidckit/oidckit/internal/wire"
 	"github.com/oidckit/oidckit/provider/internal/authorize"
 	"github.com/oidckit/oidckit/provider/internal/clients"
@@ -43,7 +44,7 @@ type Handler struct {
 	CrossOrigin *http.CrossOriginProtection
 	// Throttle counts wrong passwords, by name and by what ClientAddress
 	// returns, "" where that says nothing.
-	Throttle      *Throttle
+	Throttle      *throttle.Throttle
 	ClientAddress func(*http.Request) string
 	// Site writes the pages.
 	Site        *page.Site

@@ -1,4 +1,4 @@
-package interaction
+package throttle
 
 import (
 	"hash/maphash"
@@ -42,8 +42,8 @@ type Throttle struct {
 	known     counters
 }
 
-// NewThrottle returns a Throttle that has seen nothing.
-func NewThrottle() *Throttle {
+// New returns a Throttle that has seen nothing.
+func New() *Throttle {
 	return &Throttle{
 		seed: maphash.MakeSeed(), start: time.Now(),
 		names:     counters{lifetime: throttleWindow, rows: make([]counter, throttleSets*throttleWays)},

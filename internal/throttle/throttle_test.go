@@ -1,4 +1,4 @@
-package interaction
+package throttle
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 // count of a name under attack.
 func TestThrottleMemoryIsConstant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := NewThrottle()
+		th := New()
 		for range nameLimit {
 			if try, wait := th.begin("victim", "", addressLimit); try == nil {
 				t.Fatal(wait)
@@ -40,7 +40,7 @@ func TestThrottleMemoryIsConstant(t *testing.T) {
 // An address is known to a name for as long as people come back.
 func TestThrottleForgetsAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := NewThrottle()
+		th := New()
 		known := func() bool {
 			try, _ := th.begin("alice", "198.51.100.7", addressLimit)
 			defer try.unchecked()
@@ -65,7 +65,7 @@ func TestThrottleForgetsAddresses(t *testing.T) {
 
 // An attempt that was taken back leaves no trace.
 func TestThrottleTakesBack(t *testing.T) {
-	th := NewThrottle()
+	th := New()
 	for range 10 * nameLimit {
 		try, wait := th.begin("alice", "198.51.100.7", addressLimit)
 		if try == nil {
@@ -78,7 +78,7 @@ func TestThrottleTakesBack(t *testing.T) {
 // An app whose server sends all passwords has a limit of its own, far above
 // that of an address, and shares it with no other.
 func TestThrottleOfApps(t *testing.T) {
-	th := NewThrottle()
+	th := New()
 	wrong := func() (oidckit.Authentication, error) { return oidckit.Authentication{}, oidckit.ErrUnauthenticated }
 	for i := range appLimit {
 		if _, wait, _ := th.CheckFromApp(fmt.Sprint("name-", i), "app", wrong); wait > 0 {

@@ -57,6 +57,19 @@ func (c Claims) MarshalJSON() ([]byte, error) {
 	return slices.Clone(c), nil
 }
 
+// UnmarshalJSON keeps a copy of the document, which must be one object without
+// repeated names.
+func (c *Claims) UnmarshalJSON(document []byte) error {
+	if err := strictjson.Check(document); err != nil {
+		return err
+	}
+	if strictjson.Value(document).Kind() != strictjson.KindObject {
+		return errors.New("oidckit: claims are no JSON object")
+	}
+	*c = slices.Clone(document)
+	return nil
+}
+
 func (c Claims) value(name string) (found strictjson.Value, ok bool) {
 	if len(c) == 0 {
 		return nil, false

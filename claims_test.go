@@ -73,3 +73,21 @@ func sameJSON(raw json.RawMessage, want string) bool {
 	var a, b json.RawMessage
 	return json.Unmarshal(raw, &a) == nil && json.Unmarshal([]byte(want), &b) == nil && string(a) == string(b)
 }
+
+// A claims document comes back from JSON as it went, and what is none does not.
+func TestClaimsFromJSON(t *testing.T) {
+	written, err := json.Marshal(struct{ C oidckit.Claims }{oidckit.Claims(document)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read struct{ C oidckit.Claims }
+	if err := json.Unmarshal(written, &read); err != nil || read.C.Text("name") != "Zoë" || !read.C.Has("nothing") {
+		t.Errorf("%s %v", read.C, err)
+	}
+	for _, bad := range []string{`null`, `[]`, `"x"`, `1`, `{"a":1,"a":2}`} {
+		var c oidckit.Claims
+		if err := c.UnmarshalJSON([]byte(bad)); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
 	"github.com/oidckit/oidckit/internal/cookies"
+	"github.com/oidckit/oidckit/internal/jose"
 	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/internal/throttle"
@@ -56,10 +58,25 @@ type Config struct {
 	// CompleteRegistration or CancelRegistration. Required where a record has
 	// PromptForUserRegistration: without it, its first-time users are refused.
 	RegistrationURL string
+	// SigningKey signs the authorization requests of records with SignRequest
+	// (RFC 9101). Its public half is served at Prefix and "/jwks.json". Without it
+	// such a record cannot be used.
+	SigningKey *SigningKey
 	// Logger hears of refusals and faults. The zero value is silent.
 	Logger zerolog.Logger
 	// Events receives logins and refusals. Optional.
 	Events oidckit.EventSink
+}
+
+// SigningKey is a private key of the broker's, in memory or behind any
+// crypto.Signer. All fields are required.
+type SigningKey struct {
+	Key crypto.Signer
+	// KeyID is the kid under which providers know the key.
+	KeyID string
+	// Algorithm is what it signs under: ES256, RS256 and the others of RFC 7518
+	// and RFC 8037 that are asymmetric.
+	Algorithm string
 }
 
 // Broker logs people in at identity providers, for an issuer or an app. Its
@@ -88,6 +105,10 @@ func New(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	signer, keySet, err := cfg.signer()
+	if err != nil {
+		return nil, err
+	}
 	pages, err := page.NewSite("", page.English, page.German)
 	if err != nil {
 		return nil, err
@@ -97,8 +118,8 @@ func New(cfg Config) (*Broker, error) {
 		cfg: cfg, site: site, pages: pages, prefix: site.Base.Path + cfg.Prefix,
 		logins:    cookies.NewJar(site, secret.NewBox(cfg.Secrets, "broker login"), "broker-login-", id),
 		waiting:   secret.NewBox(cfg.Secrets, "broker registration"),
-		upstreams: newUpstreams(cfg.Registry, cfg.Logger), throttle: throttle.New(),
-		origins:   http.NewCrossOriginProtection(),
+		upstreams: newUpstreams(cfg.Registry, signer, cfg.Logger), throttle: throttle.New(),
+		origins: http.NewCrossOriginProtection(),
 	}
 	if err := b.origins.AddTrustedOrigin(site.Origin()); err != nil {
 		return nil, fmt.Errorf("broker.Config.BaseURL %w", err)
@@ -106,6 +127,14 @@ func New(cfg Config) (*Broker, error) {
 	b.routes = map[string]http.Handler{
 		"/login":    b.route("login", b.serveLogin, http.MethodGet, http.MethodPost),
 		"/password": b.route("password", b.servePassword, http.MethodPost),
+	}
+	if signer != nil {
+		b.routes["/jwks.json"] = b.route("jwks", func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Content-Type", "application/jwk-set+json")
+			w.Header().Set("Cache-Control", "public, max-age=300")
+			_, err := w.Write(keySet)
+			return err
+		}, http.MethodGet)
 	}
 	return b, nil
 }
@@ -143,8 +172,25 @@ func (c Config) validate() (cookies.Site, error) {
 	return site, errors.Join(errs...)
 }
 
-// Mount registers the routes at the path of BaseURL and Prefix: login, password
-// and callback.
+// signer returns what signs requests, nil without a key, and its key set.
+func (c Config) signer() (*jose.Signer, []byte, error) {
+	if c.SigningKey == nil {
+		return nil, nil, nil
+	}
+	k := *c.SigningKey
+	if k.Key == nil || k.KeyID == "" {
+		return nil, nil, errors.New("broker.Config.SigningKey lacks Key or KeyID")
+	}
+	signer, err := jose.NewSigner(k.Algorithm, k.KeyID, k.Key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("broker.Config.SigningKey: %w", err)
+	}
+	keySet, err := jose.MarshalJWKS([]jose.JWK{{KeyID: k.KeyID, Algorithm: k.Algorithm, Key: signer.Public()}})
+	return signer, keySet, err
+}
+
+// Mount registers the routes at the path of BaseURL and Prefix: login, password,
+// callback and, with a SigningKey, jwks.json.
 func (b *Broker) Mount(mux oidckit.Mux) { mux.Handle(b.prefix+"/", b) }
 
 // LoginURL is the path of the login route, for provider.Config.LoginURL.

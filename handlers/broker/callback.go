@@ -16,25 +16,42 @@ import (
 // serveCallback ends a login at a provider. Each record has an address of its
 // own: an answer that comes by another one's is no answer (RFC 9700 §4.4.2.2).
 func (b *Broker) serveCallback(w http.ResponseWriter, r *http.Request, uuid string) error {
+	// Disabled means disabled, whatever is under way.
+	p, err := b.cfg.Registry.Enabled(r.Context(), uuid)
+	if errors.Is(err, oidckit.ErrNotFound) {
+		return of(&failure{status: http.StatusForbidden, reason: "identity_provider_disabled", message: notOffered}, "", uuid)
+	}
+	if err != nil {
+		return of(storeDown(err), "", uuid)
+	}
+	up, err := b.upstreams.of(p)
+	if err != nil {
+		return of(upstreamDown(err), "", uuid)
+	}
+	if posted := r.Method == http.MethodPost; posted != formPost(p) {
+		return of(refuse("response_mode", nil), "", uuid)
+	}
 	encoded, err := responseOf(w, r)
 	if err != nil {
-		return refuse("malformed_response", err)
+		return of(refuse("malformed_response", err), "", uuid)
 	}
-	resp, malformed := client.ParseResponse(encoded)
+	resp, malformed := up.ParseResponse(encoded)
 	// RFC 6749 §10.12, RFC 9700 §4.7
 	tx, err := b.openLogin(r, resp.State)
 	if err != nil {
-		return &failure{status: http.StatusBadRequest, reason: "unknown_state", cause: err, provider: uuid,
-			message: "This sign-in was not started in this browser, or was finished before. Please go back to the app and start again."}
+		return of(&failure{status: http.StatusBadRequest, reason: "unknown_state", cause: err,
+			message: "This sign-in was not started in this browser, or was finished before. Please go back to the app and start again."}, "", uuid)
 	}
 	b.logins.Forget(w, tx.state)
-	if malformed != nil {
-		return of(malformed, tx.ID, uuid)
+	switch {
+	case malformed != nil:
+		err = malformed
+	case tx.Provider != uuid:
+		err = refuse("foreign_callback", nil)
+	default:
+		err = b.finish(w, r, tx, p, up, resp)
 	}
-	if tx.Provider != uuid {
-		return of(refuse("foreign_callback", nil), tx.ID, uuid)
-	}
-	return of(b.finish(w, r, tx, resp), tx.ID, uuid)
+	return of(err, tx.ID, uuid)
 }
 
 // responseOf is the parameters of an authorization response, as they were sent:
@@ -60,22 +77,13 @@ func (b *Broker) openLogin(r *http.Request, state string) (*transaction, error) 
 	return tx, nil
 }
 
-func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction, resp client.Response) error {
+func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction, p *IdentityProvider, up *upstream, resp client.Response) error {
 	ctx := r.Context()
 	if (&cookies.Pending{Created: tx.created}).Expired(time.Now()) {
 		return &failure{status: http.StatusBadRequest, reason: "login_expired", message: "Signing in took too long. Please start again."}
 	}
-	// Disabled means disabled, whatever is under way.
-	p, err := b.cfg.Registry.Enabled(ctx, tx.Provider)
-	if errors.Is(err, oidckit.ErrNotFound) || err == nil && !b.usable(p, tx.ClientID) {
+	if !b.usable(p, tx.ClientID) {
 		return &failure{status: http.StatusForbidden, reason: "identity_provider_disabled", message: notOffered}
-	}
-	if err != nil {
-		return storeDown(err)
-	}
-	up, err := b.upstreams.of(p)
-	if err != nil {
-		return upstreamDown(err)
 	}
 	if err := up.CheckIssuer(ctx, resp); err != nil {
 		return err
@@ -83,10 +91,7 @@ func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction,
 	if resp.Error != "" {
 		return b.refused(w, r, tx, resp.Error)
 	}
-	if resp.Code == "" {
-		return refuse("malformed_response", errors.New("broker: no code in the response"))
-	}
-	tokens, err := up.Exchange(ctx, resp.Code, tx.Verifier)
+	tokens, err := up.Redeem(ctx, resp, tx.Verifier, tx.expected())
 	if err != nil {
 		return err
 	}
@@ -140,6 +145,11 @@ func (b *Broker) refused(w http.ResponseWriter, r *http.Request, tx *transaction
 // whose finds out who has logged in: by the ID token of an OpenID provider, by
 // userinfo of one that is plain OAuth 2.0.
 func (b *Broker) whose(ctx context.Context, p *IdentityProvider, up *upstream, tx *transaction, tokens *client.Tokens) (*person, error) {
+	if p.IntrospectionEndpoint != "" && tokens.AccessToken != "" {
+		if err := up.CheckActive(ctx, tokens); err != nil {
+			return nil, err
+		}
+	}
 	if p.Issuer == "" {
 		// No plain OAuth 2.0 provider can say when somebody has signed in.
 		if tx.Fresh {

@@ -136,14 +136,15 @@ func (b *Broker) byList(ctx context.Context, lr *oidckit.LoginRequest, h hint, c
 		return err
 	}
 	// Who is not listed can be reached by an address alone.
-	c.askEmail = all > total || total > maxShown
+	unlisted := all > total || total > maxShown
+	c.askEmail = unlisted
 	for _, p := range shown {
 		c.askEmail = c.askEmail || len(p.Domains()) > 0
 		if b.usable(&p, lr.ClientID) {
 			c.among = append(c.among, p)
 		}
 	}
-	if len(c.among) == 1 && !c.askEmail && h == (hint{}) {
+	if len(c.among) == 1 && !unlisted && h == (hint{}) {
 		c.provider = &c.among[0]
 	}
 	return nil

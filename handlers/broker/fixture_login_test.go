@@ -3,6 +3,7 @@ package broker_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -111,7 +112,7 @@ func newWorld(t *testing.T, change func(*broker.Config)) *world {
 	t.Helper()
 	w := &world{t: t}
 	mux := http.NewServeMux()
-	w.Server = httptest.NewServer(mux)
+	w.Server = httptest.NewTLSServer(mux)
 	t.Cleanup(w.Close)
 	secrets, err := oidckit.NewSecrets(bytes.Repeat([]byte{7}, 32))
 	if err != nil {
@@ -167,20 +168,44 @@ func (w *world) upstream(t *testing.T, name string, change func(*broker.Identity
 		Scope: []string{"openid", "profile", "email"}, GrantType: broker.GrantTypeAuthorization, ClientCredentialsHeaderEnabled: true,
 		ShowIDPToUsers: true,
 	}
-	if change != nil {
-		change(&record)
-	}
 	// The callback's address is known once the record is there.
-	issuer := record.Issuer
 	record.Issuer = "http://127.0.0.1:1"
 	saved, err := w.registry.Create(t.Context(), record, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	op = oidctest.New(t, oidctest.Config{Clients: []oidckit.ClientMetadata{{
+	record.Issuer = ""
+	if change != nil {
+		change(&record)
+	}
+	issuer := record.Issuer
+	client := oidckit.ClientMetadata{
 		ClientID: "broker", ClientName: name, ClientSecret: record.ClientSecret, RedirectURIs: []string{saved.OAuthCallbackURL},
-	}}, Configure: func(c *provider.Config) { c.TrustedClients = []string{"broker"} }})
+		PostLogoutRedirectURIs: []string{w.URL + "/broker/logged-out"},
+	}
+	if !record.ClientCredentialsHeaderEnabled {
+		client.TokenEndpointAuthMethod = oidckit.AuthMethodClientSecretPost
+	}
+	switch record.GrantType {
+	case broker.GrantTypeImplicit:
+		client.ResponseTypes, client.GrantTypes = []string{"id_token"}, []string{oidckit.GrantTypeImplicit}
+	case broker.GrantTypePassword:
+		client.GrantTypes = []string{oidckit.GrantTypePassword}
+	}
+	if record.SignRequest {
+		client.JWKSURI, client.RequestObjectSigningAlg = w.URL+"/broker/jwks.json", "ES256"
+	}
+	op = oidctest.New(t, oidctest.Config{Clients: []oidckit.ClientMetadata{client}, Configure: func(c *provider.Config) {
+		c.TrustedClients, c.AllowConfidentialWithoutPKCE = []string{"broker"}, true
+		c.Legacy = &provider.Legacy{Implicit: true, Password: &provider.PasswordGrant{}}
+		c.Introspection, c.RequestObjects = &provider.Introspection{}, &provider.RequestObjects{}
+		c.Outbound.AllowLoopback, c.Outbound.RootCAs = true, x509.NewCertPool()
+		c.Outbound.RootCAs.AddCert(w.Certificate())
+	}})
 	record.Issuer = op.Issuer
+	if record.IntrospectionEndpoint != "" {
+		record.IntrospectionEndpoint = op.Issuer + record.IntrospectionEndpoint
+	}
 	if issuer == "none" {
 		record.Issuer, record.Scope = "", []string{"openid", "profile", "email"}
 		record.AuthorizeEndpoint, record.TokenEndpoint, record.UserInfoEndpoint = op.Issuer+"/authorize", op.Issuer+"/token", op.Issuer+"/userinfo"
@@ -199,12 +224,13 @@ type visitor struct {
 	*http.Client
 }
 
-func newVisitor(t *testing.T) *visitor {
+func (w *world) newVisitor() *visitor {
+	t := w.t
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &visitor{t, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &visitor{t, &http.Client{Jar: jar, Transport: w.Client().Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 type answer struct {

@@ -46,11 +46,15 @@ func (w *world) signIn(v *visitor, op *oidctest.Server, a answer) (answer, *url.
 	w.t.Helper()
 	a, upstream := w.follow(v, a)
 	if upstream == nil || !strings.HasPrefix(upstream.String(), op.Issuer+"/") {
-		w.t.Fatalf("not at the upstream: %d %v %s", a.StatusCode, upstream, a.body)
+		w.t.Fatalf("not at the upstream: %d %v\n%s", a.StatusCode, upstream, w.logs.String())
 	}
-	callback, err := op.NewBrowser(w.t).Authorize(upstream.String())
+	browser := op.NewBrowser(w.t)
+	callback, err := browser.Authorize(upstream.String())
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if browser.Posted != nil {
+		return w.follow(v, v.do(http.MethodPost, callback.String(), browser.Posted))
 	}
 	return w.follow(v, v.get(callback.String()))
 }
@@ -60,7 +64,7 @@ func (w *world) signIn(v *visitor, op *oidctest.Server, a answer) (answer, *url.
 func TestSeedB5(t *testing.T) {
 	w := newWorld(t, nil)
 	op, record := w.upstream(t, "Staff", nil)
-	v := newVisitor(t)
+	v := w.newVisitor()
 	a, app := w.signIn(v, op, v.get(w.authorizeURL()))
 	if app == nil || !strings.HasPrefix(app.String(), appCallback) || app.Query().Get("code") == "" || app.Query().Get("state") != "app-state" {
 		t.Fatalf("%d %v %s", a.StatusCode, app, a.body)
@@ -75,7 +79,7 @@ func TestSeedB5(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := newVisitor(t)
+	second := w.newVisitor()
 	if _, app := w.signIn(second, op, second.get(w.authorizeURL())); app == nil || app.Query().Get("code") == "" {
 		t.Fatal("no second login")
 	}
@@ -93,7 +97,7 @@ func TestChoice(t *testing.T) {
 	hidden, hiddenRecord := w.upstream(t, "Hidden", func(p *broker.IdentityProvider) { p.ShowIDPToUsers = false })
 	_, foreign := w.upstream(t, "Foreign", func(p *broker.IdentityProvider) { p.AllowedClientIDs = []string{"another"} })
 
-	v := newVisitor(t)
+	v := w.newVisitor()
 	a, elsewhere := w.follow(v, v.get(w.authorizeURL()))
 	if elsewhere != nil || a.StatusCode != http.StatusOK || !strings.Contains(a.body, "Continue with <bdi>Staff") || !strings.Contains(a.body, "Continue with <bdi>Partner") ||
 		strings.Contains(a.body, "Hidden") || strings.Contains(a.body, "Foreign") || !strings.Contains(a.body, `name="email"`) || !strings.Contains(a.body, "The App") {
@@ -107,7 +111,9 @@ func TestChoice(t *testing.T) {
 			t.Errorf("%s: %d, to %v", name, a.StatusCode, to)
 		}
 	}
-	choose := func(field, value string) answer { return v.do(http.MethodPost, login, url.Values{"request": {request}, field: {value}}) }
+	choose := func(field, value string) answer {
+		return v.do(http.MethodPost, login, url.Values{"request": {request}, field: {value}})
+	}
 	leads("a button", choose("idp", partnerRecord.UUID), partner)
 	leads("an address", choose("email", "bob@STAFF.example"), staff)
 	leads("a link", v.get(login+"?"+url.Values{"request": {request}, "idp": {hiddenRecord.Identifier}}.Encode()), hidden)
@@ -152,7 +158,7 @@ func TestChoice(t *testing.T) {
 func TestOneChoice(t *testing.T) {
 	w := newWorld(t, nil)
 	op, _ := w.upstream(t, "Only", nil)
-	v := newVisitor(t)
+	v := w.newVisitor()
 	if _, to := w.follow(v, v.get(w.authorizeURL())); to == nil || !strings.HasPrefix(to.String(), op.Issuer+"/authorize") {
 		t.Errorf("to %v", to)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/client"
+	"github.com/oidckit/oidckit/internal/jose"
 )
 
 // maxUpstreams bounds how many providers a replica holds metadata and keys of.
@@ -20,6 +21,7 @@ const maxUpstreams = 1000
 type upstreams struct {
 	registry *Registry
 	http     *http.Client
+	signer   *jose.Signer
 	log      zerolog.Logger
 
 	mu     sync.Mutex
@@ -33,8 +35,18 @@ type upstream struct {
 	version int64
 }
 
-func newUpstreams(r *Registry, log zerolog.Logger) *upstreams {
-	return &upstreams{registry: r, http: r.out.client(), log: log, byUUID: map[string]*upstream{}}
+func newUpstreams(r *Registry, signer *jose.Signer, log zerolog.Logger) *upstreams {
+	return &upstreams{registry: r, http: r.out.client(), signer: signer, log: log, byUUID: map[string]*upstream{}}
+}
+
+var errNoSigningKey = errors.New("broker: a record has SignRequest, and there is no Config.SigningKey")
+
+func authorizeParameters(p *IdentityProvider) map[string]string {
+	out := make(map[string]string, len(p.AuthorizeParameters))
+	for _, a := range p.AuthorizeParameters {
+		out[a.Name] = a.Value
+	}
+	return out
 }
 
 var errClosed = errors.New("broker: closed")
@@ -98,17 +110,35 @@ func (u *upstreams) make(p *IdentityProvider) (*upstream, error) {
 		Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: secret, RedirectURI: p.OAuthCallbackURL, Scope: p.Scope,
 		TokenEndpointAuthMethod:  oidckit.AuthMethodClientSecretPost,
 		IDTokenSignedResponseAlg: cmp.Or(p.IDTokenSignedResponseAlg, "RS256"),
+		AuthorizationParams:      authorizeParameters(p),
 		Legacy:                   client.Legacy{ScopeInTokenRequest: p.SendScopeInTokenRequest, InsecureNoPKCE: p.PKCE == PKCENone},
 		HTTPClient:               u.http, Logger: u.log,
 	}
 	if p.ClientCredentialsHeaderEnabled {
 		cfg.TokenEndpointAuthMethod = oidckit.AuthMethodClientSecretBasic
 	}
+	if p.GrantType == GrantTypeImplicit {
+		cfg.ResponseType = "id_token"
+	}
+	if formPost(p) {
+		cfg.ResponseMode = ResponseModeFormPost
+	}
+	if p.SignRequest {
+		if u.signer == nil {
+			return nil, errNoSigningKey
+		}
+		cfg.Signer, cfg.RequestObjects = u.signer, &client.RequestObjects{}
+	}
 	if p.Issuer == "" {
 		cfg.Issuer, cfg.PlainOAuth = originOf(p.AuthorizeEndpoint), &client.PlainOAuth{}
 		cfg.Metadata = &oidckit.ProviderMetadata{
 			Issuer: cfg.Issuer, AuthorizationEndpoint: p.AuthorizeEndpoint, TokenEndpoint: p.TokenEndpoint, UserinfoEndpoint: p.UserInfoEndpoint,
-			EndSessionEndpoint: p.EndSessionEndpoint, JWKSURI: p.JWKSURI,
+			IntrospectionEndpoint: p.IntrospectionEndpoint,
+		}
+	} else {
+		cfg.Endpoints = client.Endpoints{
+			Authorization: p.AuthorizeEndpoint, Token: p.TokenEndpoint, Userinfo: p.UserInfoEndpoint,
+			Introspection: p.IntrospectionEndpoint, JWKS: p.JWKSURI,
 		}
 	}
 	c, err := client.New(cfg)

@@ -60,7 +60,7 @@ func (c *Client) Published(ctx context.Context) (*oidckit.ProviderMetadata, erro
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return c.withAliases(m), nil
+	return c.cfg.Endpoints.over(c.withAliases(m)), nil
 }
 
 // Metadata is Published for a server with the endpoints that a login needs.

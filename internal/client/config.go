@@ -18,6 +18,8 @@ type Config struct {
 	Issuer string
 	// Metadata is what is known of the server by hand, nil where it is fetched.
 	Metadata *oidckit.ProviderMetadata
+	// Endpoints stand before those of the metadata, where they are not empty.
+	Endpoints Endpoints
 	// Keys are those of its signatures that are known by hand, nil where its
 	// jwks_uri has them.
 	Keys []jose.JWK

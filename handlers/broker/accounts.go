@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/oidckit/oidckit"
@@ -93,7 +92,7 @@ func (b *Broker) linked(ctx context.Context, login Login) (string, error) {
 // ofEmail returns the account of a verified address in a domain that the
 // provider is authoritative for, or ErrNotFound.
 func (b *Broker) ofEmail(ctx context.Context, p *IdentityProvider, login Login) (string, error) {
-	if !p.AllowEmailLinking || login.Email == "" || !slices.Contains(p.Domains(), domainOf(login.Email)) {
+	if !p.AllowEmailLinking || login.Email == "" || !slices.Contains(p.Domains(), emailDomain(login.Email)) {
 		return "", oidckit.ErrNotFound
 	}
 	return b.cfg.Accounts.AccountByEmail(ctx, login.Email)
@@ -130,8 +129,4 @@ func (b *Broker) link(ctx context.Context, subject string, login Login, create b
 func derivedSubject(login Login) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(login.Issuer), login.Issuer, login.Subject))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-func domainOf(email string) string {
-	return strings.ToLower(email[strings.LastIndexByte(email, '@')+1:])
 }

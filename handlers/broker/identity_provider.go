@@ -109,8 +109,6 @@ type IdentityProvider struct {
 	JWKSURI string `json:"jwksUri,omitempty"`
 	// IDTokenSignedResponseAlg is the one algorithm of ID tokens. Default RS256.
 	IDTokenSignedResponseAlg string `json:"idTokenSignedResponseAlg,omitempty"`
-	// EndSessionEndpoint stands before the one that is discovered.
-	EndSessionEndpoint string `json:"endSessionEndpoint,omitempty"`
 	// PKCE is S256, the default, or none for a provider that refuses it.
 	PKCE string `json:"pkce,omitempty"`
 	// ResponseMode is query or form_post. Default: query, and form_post for
@@ -131,10 +129,6 @@ type IdentityProvider struct {
 	// account that has it. DomainMapping must name the domains that the provider
 	// is authoritative for.
 	AllowEmailLinking bool `json:"allowEmailLinking,omitempty"`
-	// KeepTokens keeps the provider's tokens, sealed, with the session.
-	KeepTokens bool `json:"keepTokens,omitempty"`
-	// ForwardLogout passes a logout on to the provider.
-	ForwardLogout bool `json:"forwardLogout,omitempty"`
 
 	CreatedAt time.Time `json:"-"`
 	UpdatedAt time.Time `json:"-"`
@@ -190,15 +184,15 @@ func (p *IdentityProvider) stored() *rpstore.IdentityProvider {
 	s := &rpstore.IdentityProvider{
 		UUID: p.UUID, Identifier: p.Identifier, RequestedIdentifier: p.requested, DisplayName: p.DisplayName, Disabled: p.Disabled,
 		AuthorizeEndpoint: p.AuthorizeEndpoint, TokenEndpoint: p.TokenEndpoint, UserInfoEndpoint: p.UserInfoEndpoint,
-		IntrospectionEndpoint: p.IntrospectionEndpoint, EndSessionEndpoint: p.EndSessionEndpoint,
-		Issuer: p.Issuer, JWKSURI: p.JWKSURI, IDTokenSignedResponseAlg: p.IDTokenSignedResponseAlg,
+		IntrospectionEndpoint: p.IntrospectionEndpoint,
+		Issuer:                p.Issuer, JWKSURI: p.JWKSURI, IDTokenSignedResponseAlg: p.IDTokenSignedResponseAlg,
 		ClientID: p.ClientID, SealedClientSecret: p.sealed, ClientCredentialsHeaderEnabled: p.ClientCredentialsHeaderEnabled,
 		GrantType: p.GrantType, Scope: p.Scope, SendScopeInTokenRequest: p.SendScopeInTokenRequest, SignRequest: p.SignRequest,
 		PKCE: p.PKCE, ResponseMode: p.ResponseMode,
 		DomainMapping: p.DomainMapping, Domains: p.Domains(), ShowIDPToUsers: p.ShowIDPToUsers, Default: p.IsDefault,
 		EndUserLogin: p.EndUserLogin, AllowedClientIDs: p.AllowedClientIDs, SubjectAttribute: p.SubjectAttribute,
 		SendConfiguredAttributes: p.SendConfiguredAttributes, PromptForUserRegistration: p.PromptForUserRegistration,
-		TrustEmail: p.TrustEmail, AllowEmailLinking: p.AllowEmailLinking, KeepTokens: p.KeepTokens, ForwardLogout: p.ForwardLogout,
+		TrustEmail: p.TrustEmail, AllowEmailLinking: p.AllowEmailLinking,
 		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, Version: p.Version,
 	}
 	for _, m := range p.AttributeMapping {
@@ -221,9 +215,8 @@ func (r *Registry) fromStore(s *rpstore.IdentityProvider) *IdentityProvider {
 		IntrospectionEndpoint: s.IntrospectionEndpoint, SignRequest: s.SignRequest, SendScopeInTokenRequest: s.SendScopeInTokenRequest,
 		ClientCredentialsHeaderEnabled: s.ClientCredentialsHeaderEnabled, UUID: s.UUID, OAuthCallbackURL: r.callback(s.UUID),
 		Disabled: s.Disabled, Issuer: s.Issuer, JWKSURI: s.JWKSURI, IDTokenSignedResponseAlg: s.IDTokenSignedResponseAlg,
-		EndSessionEndpoint: s.EndSessionEndpoint, PKCE: s.PKCE, ResponseMode: s.ResponseMode, AllowedClientIDs: s.AllowedClientIDs,
+		PKCE: s.PKCE, ResponseMode: s.ResponseMode, AllowedClientIDs: s.AllowedClientIDs,
 		SubjectAttribute: s.SubjectAttribute, TrustEmail: s.TrustEmail, AllowEmailLinking: s.AllowEmailLinking,
-		KeepTokens: s.KeepTokens, ForwardLogout: s.ForwardLogout,
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Version: s.Version,
 		requested: s.RequestedIdentifier, sealed: s.SealedClientSecret,
 	}

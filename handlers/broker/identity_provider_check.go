@@ -128,7 +128,6 @@ func (p *IdentityProvider) endpoints() []endpoint {
 		{"introspectionEndpoint", p.IntrospectionEndpoint, false},
 		{"issuer", p.Issuer, false},
 		{"jwksUri", p.JWKSURI, false},
-		{"endSessionEndpoint", p.EndSessionEndpoint, false},
 	}
 }
 

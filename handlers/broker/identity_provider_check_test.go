@@ -125,7 +125,6 @@ func TestAddressesAreRefusedAtSave(t *testing.T) {
 			"tokenEndpoint":         func(p *broker.IdentityProvider) { p.TokenEndpoint = bad },
 			"userInfoEndpoint":      func(p *broker.IdentityProvider) { p.UserInfoEndpoint = bad },
 			"introspectionEndpoint": func(p *broker.IdentityProvider) { p.IntrospectionEndpoint = bad },
-			"endSessionEndpoint":    func(p *broker.IdentityProvider) { p.EndSessionEndpoint = bad },
 			"issuer":                func(p *broker.IdentityProvider) { p.Issuer, p.Scope = bad, []string{"openid"} },
 			"jwksUri": func(p *broker.IdentityProvider) {
 				p.Issuer, p.JWKSURI, p.Scope = "https://id.example.com", bad, []string{"openid"}

@@ -79,7 +79,7 @@ func newPerson(p *IdentityProvider, issuer, subject string, claims oidckit.Claim
 // checkDomain refuses addresses of other domains than those of the record.
 func checkDomain(p *IdentityProvider, email string) error {
 	domains := p.Domains()
-	if len(domains) == 0 || slices.Contains(domains, domainOf(email)) && strings.Contains(email, "@") {
+	if len(domains) == 0 || slices.Contains(domains, emailDomain(email)) {
 		return nil
 	}
 	return &failure{status: http.StatusForbidden, reason: "domain_refused", cause: errors.New("broker: no verified address of a domain of the record"),

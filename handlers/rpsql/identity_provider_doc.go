@@ -20,7 +20,6 @@ type providerDoc struct {
 	TokenEndpoint            string `json:"token_endpoint,omitempty"`
 	UserInfoEndpoint         string `json:"userinfo_endpoint,omitempty"`
 	IntrospectionEndpoint    string `json:"introspection_endpoint,omitempty"`
-	EndSessionEndpoint       string `json:"end_session_endpoint,omitempty"`
 	Issuer                   string `json:"issuer,omitempty"`
 	JWKSURI                  string `json:"jwks_uri,omitempty"`
 	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty"`
@@ -50,8 +49,6 @@ type providerDoc struct {
 	PromptForUserRegistration bool                       `json:"prompt_for_registration,omitempty"`
 	TrustEmail                bool                       `json:"trust_email,omitempty"`
 	AllowEmailLinking         bool                       `json:"allow_email_linking,omitempty"`
-	KeepTokens                bool                       `json:"keep_tokens,omitempty"`
-	ForwardLogout             bool                       `json:"forward_logout,omitempty"`
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`

@@ -23,7 +23,6 @@ type IdentityProvider struct {
 	TokenEndpoint         string
 	UserInfoEndpoint      string
 	IntrospectionEndpoint string
-	EndSessionEndpoint    string
 	// Issuer is set where the endpoints are discovered and ID tokens verified.
 	Issuer                   string
 	JWKSURI                  string
@@ -60,8 +59,6 @@ type IdentityProvider struct {
 	PromptForUserRegistration bool
 	TrustEmail                bool
 	AllowEmailLinking         bool
-	KeepTokens                bool
-	ForwardLogout             bool
 
 	CreatedAt time.Time
 	UpdatedAt time.Time

@@ -348,6 +348,26 @@ func TestUnderAPath(t *testing.T) {
 			if got := p.lastRequest().Get("redirect_uri"); got != a.URL+"/app/auth/callback" {
 				t.Errorf("redirect_uri %s", got)
 			}
+			// A form leads back to its page, be it another app's of this origin.
+			for page, want := range map[string]string{"/app/me?x=1": "/app/me?x=1", "/other/form?x=1": "/other/form?x=1", "": "/app/"} {
+				stranger := a.browser()
+				res := stranger.post(a.URL+"/app/me", url.Values{"x": {"1"}}, a.URL, navigation, func(r *http.Request) {
+					r.Header.Set("Sec-Fetch-Site", "same-origin")
+					if page != "" {
+						r.Header.Set("Referer", a.URL+page)
+					}
+				})
+				callback := stranger.step(stranger.step(res.Header.Get("Location")).Header.Get("Location")).Header.Get("Location")
+				if back := stranger.step(callback); back.Header.Get("Location") != want {
+					t.Errorf("a form on %q leads to %q, %d", page, back.Header.Get("Location"), res.StatusCode)
+				}
+			}
+			// What a person opens is under the base, whatever page had the link.
+			r := httptest.NewRequest(http.MethodGet, "/me", nil)
+			r.Header.Set("Referer", a.URL+"/me")
+			if got := a.rp.LoginURL(r, oidckit.LoginRequest{ReturnTo: "/me"}); got != a.URL+"/app/auth/login?return_to=%2Fapp%2Fme" {
+				t.Errorf("LoginURL %s", got)
+			}
 			out := b.post(a.URL+"/app/auth/logout", url.Values{}, a.URL)
 			if out.StatusCode != http.StatusSeeOther || !strings.HasPrefix(out.Header.Get("Location"), p.URL) {
 				t.Errorf("logout: %d %s", out.StatusCode, out.body)

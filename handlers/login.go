@@ -8,6 +8,7 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/client"
 	"github.com/oidckit/oidckit/internal/safeurl"
+	"github.com/oidckit/oidckit/internal/wire"
 )
 
 const (
@@ -72,7 +73,10 @@ func (rp *RelyingParty) beginLogin(w http.ResponseWriter, r *http.Request, req o
 // rest.
 func (rp *RelyingParty) LoginURL(r *http.Request, req oidckit.LoginRequest) string {
 	sealed := rp.sealRequest(req)
-	return rp.loginURL(rp.underBase(req.ReturnTo), sealed, sealed == "" && rp.isToRenew(r))
+	if !isPageOfForm(r, req.ReturnTo) {
+		req.ReturnTo = rp.underBase(req.ReturnTo)
+	}
+	return rp.loginURL(req.ReturnTo, sealed, sealed == "" && rp.isToRenew(r))
 }
 
 // sealRequest returns "" for a plain login.
@@ -116,6 +120,17 @@ func (rp *RelyingParty) loginURL(returnTo, sealed string, renew bool) string {
 		return rp.url("/login")
 	}
 	return rp.url("/login") + "?" + q.Encode()
+}
+
+// isPageOfForm reports whether a guard has taken the target from what a browser
+// says of the page that a form was on. That is the whole path, from which no
+// proxy has stripped anything, and may be another app's of this origin.
+func isPageOfForm(r *http.Request, target string) bool {
+	if r == nil || !wire.IsSubmission(r) {
+		return false
+	}
+	page, err := url.Parse(r.Header.Get("Referer"))
+	return err == nil && page.IsAbs() && page.RequestURI() == target
 }
 
 // underBase puts back the path that a proxy in front has stripped.

@@ -11,11 +11,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/browsertest"
 	"github.com/oidckit/oidckit/provider"
 	"github.com/oidckit/oidckit/provider/oidctest"
+	"github.com/oidckit/oidckit/provider/opstore"
 )
 
 func TestMain(m *testing.M) { browsertest.Main(m) }
@@ -38,7 +40,9 @@ func newIssuer(t *testing.T, base string, prefix string) *oidctest.Server {
 		ClientID: "webapp", ClientName: "Webapp", TokenEndpointAuthMethod: oidckit.AuthMethodNone,
 		RedirectURIs:           []string{base + prefix + "/callback"},
 		PostLogoutRedirectURIs: []string{base + prefix + "/logged-out"},
+		BackchannelLogoutURI:   base + prefix + "/backchannel-logout", BackchannelLogoutSessionRequired: true,
 	}}, Configure: func(c *provider.Config) {
+		c.BackchannelLogout, c.Outbound.AllowLoopback = &provider.BackchannelLogout{}, true
 		c.Resources = []provider.Resource{{Resource: "https://api.example/", Scopes: []string{"orders:read"}}}
 		c.Scopes = map[string]string{"orders:read": "Read your orders"}
 	}})
@@ -150,6 +154,7 @@ func TestWalk(t *testing.T) {
 			}
 			p := newPerson(t, op)
 			walk(t, p, base, row.prefix, op.Issuer)
+			endedByIssuer(t, op, p, base)
 			if strings.Contains(name, "memory") {
 				return
 			}
@@ -202,6 +207,23 @@ func walk(t *testing.T, p *person, base, prefix, issuer string) {
 	p.open(base, base+"/me")
 	if p.me(base) == nil {
 		t.Error("no login after the logout")
+	}
+}
+
+// endedByIssuer is a logout that the app hears of over the back channel, and a
+// new login.
+func endedByIssuer(t *testing.T, op *oidctest.Server, p *person, base string) {
+	t.Helper()
+	if _, err := op.Provider.EndSessions(t.Context(), opstore.SessionSelector{Subject: oidctest.Subject}); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); p.me(base) != nil; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the app does not hear of the logout")
+		}
+	}
+	if p.open(base, base+"/me"); p.me(base) == nil {
+		t.Error("no login after it")
 	}
 }
 

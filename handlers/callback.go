@@ -8,6 +8,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/client"
+	"github.com/oidckit/oidckit/internal/cookies"
 )
 
 // serveCallback ends a login: every check stands before the step that it
@@ -17,7 +18,7 @@ func (rp *RelyingParty) serveCallback(w http.ResponseWriter, r *http.Request) er
 	// RFC 6749 §10.12, RFC 9700 §4.7
 	tx, err := rp.openLogin(r, resp.State)
 	if err == nil {
-		rp.forgetLogin(w, tx.state)
+		rp.logins.Forget(w, tx.state)
 	}
 	switch {
 	case malformed != nil:
@@ -58,7 +59,7 @@ func (rp *RelyingParty) goOn(w http.ResponseWriter, r *http.Request, tx *transac
 // finishLogin returns a session that no browser has yet.
 func (rp *RelyingParty) finishLogin(r *http.Request, tx *transaction, resp client.Response) (freshSession, error) {
 	ctx := r.Context()
-	if tx.expired(time.Now()) {
+	if cookies.Expired(tx.created, time.Now()) {
 		return freshSession{}, &failure{status: http.StatusBadRequest, reason: "login_expired",
 			message: "Signing in took too long. Please start again."}
 	}
@@ -86,7 +87,7 @@ var errLoginFinished = &failure{status: http.StatusBadRequest, reason: "replayed
 // replicas share and where only a login that the issuer has vouched for may
 // leave a row: a stranger's would fill it.
 func (rp *RelyingParty) claimLogin(ctx context.Context, replay oidckit.ReplayStore, tx *transaction) error {
-	return replay.UseOnce(ctx, "login:"+rp.id+":"+nameHash(22, tx.state), tx.created.Add(loginLifetime+client.Leeway))
+	return replay.UseOnce(ctx, "login:"+rp.id+":"+cookies.NameHash(22, tx.state), tx.created.Add(cookies.Lifetime+client.Leeway))
 }
 
 // redeem turns a response into a session.

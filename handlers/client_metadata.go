@@ -2,9 +2,11 @@ package handlers
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/client"
+	"github.com/oidckit/oidckit/internal/cookies"
 )
 
 // ClientMetadata returns what a relying party with this config has to be
@@ -16,12 +18,13 @@ import (
 // client_secret_basic as a rule.
 func (c Config) ClientMetadata() oidckit.ClientMetadata {
 	c = c.withDefaults()
-	s, err := newSite(c.BaseURL)
-	if err != nil || s.base == nil {
+	s, err := cookies.NewSite(c.BaseURL)
+	if err != nil || s.Base == nil {
 		return oidckit.ClientMetadata{}
 	}
+	prefix := strings.TrimSuffix(c.Prefix, "/")
 	m := oidckit.ClientMetadata{
-		RedirectURIs:                []string{s.url(c.Prefix, "/callback")},
+		RedirectURIs:                []string{s.URL(prefix + "/callback")},
 		ResponseTypes:               []string{cmp.Or(c.ResponseType, "code")},
 		GrantTypes:                  c.grantTypes(),
 		Scope:                       c.Scopes.String(),
@@ -29,7 +32,7 @@ func (c Config) ClientMetadata() oidckit.ClientMetadata {
 		TokenEndpointAuthSigningAlg: c.TokenEndpointAuthSigningAlg,
 	}
 	if len(c.ClientKeys) > 0 {
-		m.JWKSURI = s.url(c.Prefix, "/jwks.json")
+		m.JWKSURI = s.URL(prefix + "/jwks.json")
 		// What the token endpoint is shown where there is no secret yet.
 		if m.TokenEndpointAuthMethod == "" && c.ClientSecret == "" {
 			m.TokenEndpointAuthMethod = oidckit.AuthMethodPrivateKeyJWT
@@ -38,20 +41,20 @@ func (c Config) ClientMetadata() oidckit.ClientMetadata {
 	if o := c.RequestObjects; o != nil {
 		m.RequestObjectSigningAlg = c.requestObjectAlg()
 		if o.ByReference {
-			m.RequestURIs = []string{s.url(c.Prefix, requestObjectPath)}
+			m.RequestURIs = []string{s.URL(prefix + requestObjectPath)}
 		}
 	}
 	if c.OAuth2 == nil {
 		m.ApplicationType = "web"
-		m.PostLogoutRedirectURIs = []string{s.url(c.Prefix, "/logged-out")}
-		m.BackchannelLogoutURI, m.BackchannelLogoutSessionRequired = s.url(c.Prefix, backchannelLogoutRoute), true
+		m.PostLogoutRedirectURIs = []string{s.URL(prefix + "/logged-out")}
+		m.BackchannelLogoutURI, m.BackchannelLogoutSessionRequired = s.URL(prefix+backchannelLogoutRoute), true
 		if c.FrontchannelLogout {
-			m.FrontchannelLogoutURI, m.FrontchannelLogoutSessionRequired = s.url(c.Prefix, frontchannelLogoutRoute), true
+			m.FrontchannelLogoutURI, m.FrontchannelLogoutSessionRequired = s.URL(prefix+frontchannelLogoutRoute), true
 		}
 		m.IDTokenSignedResponseAlg, m.UserinfoSignedResponseAlg = c.IDTokenSignedResponseAlg, c.UserinfoSignedResponseAlg
-		if s.secure {
+		if s.Secure {
 			// OpenID Connect Dynamic Client Registration 1.0 §2: MUST use the https scheme
-			m.InitiateLoginURI = s.url(c.Prefix, "/login")
+			m.InitiateLoginURI = s.URL(prefix + "/login")
 		}
 	}
 	if (client.Config{ResponseMode: c.ResponseMode}).SignsBack() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/client"
+	"github.com/oidckit/oidckit/internal/cookies"
 	"github.com/oidckit/oidckit/internal/jose"
 	"github.com/oidckit/oidckit/internal/safeurl"
 )
@@ -190,7 +191,7 @@ func (c Config) withDefaults() Config {
 }
 
 // validate names every problem, each with its field.
-func (c Config) validate() (site, error) {
+func (c Config) validate() (cookies.Site, error) {
 	var errs []error
 	bad := func(field string, err error) {
 		if err != nil {
@@ -204,7 +205,7 @@ func (c Config) validate() (site, error) {
 	if c.BaseURL == "" {
 		bad("BaseURL", errors.New("is empty"))
 	}
-	s, err := newSite(c.BaseURL)
+	s, err := cookies.NewSite(c.BaseURL)
 	bad("BaseURL", err)
 	bad("Prefix", checkPrefix(c.Prefix))
 	bad("Scopes", checkScopes(c.Scopes, c.OAuth2 == nil))
@@ -227,12 +228,12 @@ func (c Config) validate() (site, error) {
 	return s, errors.Join(errs...)
 }
 
-func (c Config) checkSessions(s site, known bool) error {
+func (c Config) checkSessions(s cookies.Site, known bool) error {
 	if c.Sessions == nil {
 		return errors.New("is nil")
 	}
-	if known && s.secure != c.Sessions.site.secure {
-		if s.secure {
+	if known && s.Secure != c.Sessions.site.Secure {
+		if s.Secure {
 			return errors.New("were made for an http base URL, and BaseURL is https")
 		}
 		return errors.New("have a Secure cookie, which http does not carry: set SessionConfig.BaseURL to the same address as BaseURL")

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"strings"
 )
 
 // CrossOriginProtection protects the app's own forms and calls from other
@@ -21,19 +20,9 @@ import (
 func (rp *RelyingParty) CrossOriginProtection() *http.CrossOriginProtection {
 	c := http.NewCrossOriginProtection()
 	for _, path := range rp.crossSite {
-		c.AddInsecureBypassPattern(http.MethodPost + " " + rp.site.base.Path + path)
+		c.AddInsecureBypassPattern(http.MethodPost + " " + rp.site.Base.Path + path)
 	}
 	// It was taken once before, when the relying party was made.
-	_ = c.AddTrustedOrigin(rp.origin())
+	_ = c.AddTrustedOrigin(rp.site.Origin())
 	return c
-}
-
-// origin is that of BaseURL as browsers write it: in lower case and without the
-// scheme's own port (RFC 6454 §6.2).
-func (rp *RelyingParty) origin() string {
-	host := strings.ToLower(rp.site.base.Host)
-	if rp.site.secure {
-		return "https://" + strings.TrimSuffix(host, ":443")
-	}
-	return "http://" + strings.TrimSuffix(host, ":80")
 }

@@ -1,15 +1,14 @@
 package handlers
 
 import (
-	"encoding/binary"
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/client"
+	"github.com/oidckit/oidckit/internal/cookies"
 )
 
 // A login whose answer is posted by the issuer's page ends in two steps. The
@@ -21,20 +20,12 @@ import (
 
 const (
 	handOverPath     = "/continue"
-	handOverCookie   = "login-to-"
+	handOverPrefix   = "login-to-"
 	handOverLifetime = time.Minute
 	handOverVersion  = 1
 )
 
 var errNotHandedOver = errors.New("handlers: no session was handed over")
-
-func (rp *RelyingParty) handOverCookieName(state string) string {
-	return rp.site.cookieName(handOverCookie + nameHash(8, rp.id, state))
-}
-
-func (rp *RelyingParty) handOverPlace(state string, stamp []byte) []byte {
-	return slices.Concat([]byte("continue"), rp.loginPlace(state, stamp))
-}
 
 // handOver answers the post of a login that has succeeded.
 func (rp *RelyingParty) handOver(w http.ResponseWriter, tx *transaction, fresh freshSession) {
@@ -42,9 +33,7 @@ func (rp *RelyingParty) handOver(w http.ResponseWriter, tx *transaction, fresh f
 	rec.text(fresh.handle)
 	rec.text(tx.returnTo)
 	rec.text(string(tx.renews[:]))
-	stamp := binary.BigEndian.AppendUint32(make([]byte, 0, stampBytes), uint32(time.Now().Unix()))
-	value := append(stamp, rp.logins.Seal(rec, rp.handOverPlace(tx.state, stamp))...)
-	http.SetCookie(w, rp.site.cookie(rp.handOverCookieName(tx.state), base64url.EncodeToString(value), int(handOverLifetime/time.Second)))
+	http.SetCookie(w, rp.handOvers.Seal(cookies.Pending{State: tx.state, Created: time.Now(), Content: rec}))
 	redirect(w, http.StatusSeeOther, rp.url(handOverPath)+"?state="+url.QueryEscape(tx.state))
 }
 
@@ -55,7 +44,7 @@ func (rp *RelyingParty) serveContinue(w http.ResponseWriter, r *http.Request) er
 		return &failure{status: http.StatusBadRequest, reason: "unknown_state", cause: err,
 			message: "This sign-in was not started in this browser, or was finished before. Please start again."}
 	}
-	http.SetCookie(w, rp.site.cookie(rp.handOverCookieName(tx.state), "", -1))
+	rp.handOvers.Forget(w, tx.state)
 	return rp.goOn(w, r, tx, rp.acceptHandOver(r, tx, handle))
 }
 
@@ -65,26 +54,16 @@ func (rp *RelyingParty) openHandOver(r *http.Request) (tx *transaction, handle s
 	if err != nil || len(q["state"]) != 1 {
 		return nil, "", errNotHandedOver
 	}
-	tx = &transaction{state: q.Get("state")}
-	cookies := r.CookiesNamed(rp.handOverCookieName(tx.state))
-	if len(cookies) != 1 {
-		return nil, "", errNotHandedOver
-	}
-	raw, ok := decodeText(cookies[0].Value)
-	if !ok || len(raw) < stampBytes {
-		return nil, "", errNotHandedOver
-	}
-	stamp := raw[:stampBytes]
-	plain, err := rp.logins.Open(raw[stampBytes:], rp.handOverPlace(tx.state, stamp))
+	p, err := rp.handOvers.Open(r, q.Get("state"))
 	if err != nil {
 		return nil, "", errNotHandedOver
 	}
-	rec := recordReader{s: string(plain)}
+	tx = &transaction{state: p.State, created: p.Created}
+	rec := recordReader{s: string(p.Content)}
 	version := rec.byte()
 	handle, tx.returnTo = rec.text(), rec.text()
 	renews := rec.text()
 	copy(tx.renews[:], renews)
-	tx.created = time.Unix(int64(binary.BigEndian.Uint32(stamp)), 0)
 	if version != handOverVersion || !rec.done() || len(renews) != len(tx.renews) {
 		return nil, "", errNotHandedOver
 	}
@@ -114,7 +93,7 @@ func (rp *RelyingParty) takeOver(r *http.Request, tx *transaction, handle string
 	if err := rp.sessions.ready(ctx); err != nil {
 		return storeDown(err)
 	}
-	err := rp.sessions.store.Replay.UseOnce(ctx, "continue:"+rp.id+":"+nameHash(22, tx.state), tx.created.Add(handOverLifetime+client.Leeway))
+	err := rp.sessions.store.Replay.UseOnce(ctx, "continue:"+rp.id+":"+cookies.NameHash(22, tx.state), tx.created.Add(handOverLifetime+client.Leeway))
 	if errors.Is(err, oidckit.ErrConsumed) {
 		return errLoginFinished
 	}

@@ -42,7 +42,7 @@ func (rp *RelyingParty) readLogin(w http.ResponseWriter, r *http.Request) (oidck
 // readInitiatedLogin implements OpenID Connect Core 1.0 §4. Of what a stranger
 // may put into a link three parameters are read; the rest is passed over.
 func (rp *RelyingParty) readInitiatedLogin(q url.Values) (oidckit.LoginRequest, error) {
-	req := oidckit.LoginRequest{ReturnTo: rp.site.base.Path + "/", LoginHint: q.Get("login_hint")}
+	req := oidckit.LoginRequest{ReturnTo: rp.site.Base.Path + "/", LoginHint: q.Get("login_hint")}
 	for _, name := range []string{"iss", "login_hint", "target_link_uri"} {
 		if len(q[name]) > 1 {
 			return req, refuseInitiated(errors.New(name + " is repeated"))
@@ -69,7 +69,7 @@ func (rp *RelyingParty) readInitiatedLogin(q url.Values) (oidckit.LoginRequest, 
 
 // ownTarget returns the local path of an address under BaseURL.
 func (rp *RelyingParty) ownTarget(target string) (string, bool) {
-	base := rp.site.base
+	base := rp.site.Base
 	if !strings.HasPrefix(target, "/") {
 		rest, ok := strings.CutPrefix(target, base.Scheme+"://"+base.Host)
 		if !ok {

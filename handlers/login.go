@@ -53,7 +53,7 @@ func (rp *RelyingParty) beginLogin(w http.ResponseWriter, r *http.Request, req o
 		return &f
 	}
 	cookie := rp.sealLogin(tx)
-	rp.makeRoom(w, r, cookie)
+	rp.logins.MakeRoom(w, r, cookie)
 	http.SetCookie(w, cookie)
 	status := http.StatusFound
 	if r.Method == http.MethodPost {
@@ -135,7 +135,7 @@ func isPageOfForm(r *http.Request, target string) bool {
 
 // underBase puts back the path that a proxy in front has stripped.
 func (rp *RelyingParty) underBase(target string) string {
-	base := rp.site.base.Path
+	base := rp.site.Base.Path
 	if base == "" || !strings.HasPrefix(target, "/") {
 		return target
 	}
@@ -149,7 +149,7 @@ func (rp *RelyingParty) underBase(target string) string {
 // readLoginRequest reads the query of the login route. What is missing, foreign
 // or malformed is left out: a login without it is always safe.
 func (rp *RelyingParty) readLoginRequest(rawQuery string) oidckit.LoginRequest {
-	req := oidckit.LoginRequest{ReturnTo: rp.site.base.Path + "/"}
+	req := oidckit.LoginRequest{ReturnTo: rp.site.Base.Path + "/"}
 	q, err := url.ParseQuery(rawQuery)
 	if err != nil {
 		return req

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/cookies"
 	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/safeurl"
 	"github.com/oidckit/oidckit/internal/secret"
@@ -28,7 +29,7 @@ const (
 func (rp *RelyingParty) serveLogout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodGet {
 		rp.show(w, http.StatusOK, page.Logout{
-			Action: rp.site.base.Path + strings.TrimSuffix(rp.cfg.Prefix, "/") + "/logout", ReturnURL: rp.home,
+			Action: rp.site.Base.Path + strings.TrimSuffix(rp.cfg.Prefix, "/") + "/logout", ReturnURL: rp.home,
 		})
 		return nil
 	}
@@ -120,7 +121,7 @@ func (rp *RelyingParty) leave(ctx context.Context, w http.ResponseWriter, hint s
 		return
 	}
 	state := secret.ID()
-	http.SetCookie(w, rp.site.cookie(rp.logoutCookieName(), state, int(loginLifetime/time.Second)))
+	http.SetCookie(w, rp.site.Cookie(rp.logoutCookieName(), state, int(cookies.Lifetime/time.Second)))
 	redirect(w, http.StatusSeeOther, rp.endSessionURL(target, hint, state))
 }
 
@@ -138,7 +139,7 @@ func (rp *RelyingParty) endSessionURL(target *url.URL, hint, state string) strin
 }
 
 func (rp *RelyingParty) logoutCookieName() string {
-	return rp.site.cookieName(logoutCookie + nameHash(8, rp.id))
+	return rp.site.Name(logoutCookie + cookies.NameHash(8, rp.id))
 }
 
 // serveLoggedOut is where the issuer sends the person back. Only the state of
@@ -152,7 +153,7 @@ func (rp *RelyingParty) serveLoggedOut(w http.ResponseWriter, r *http.Request) e
 	case len(states) == 0:
 		rp.show(w, http.StatusOK, page.SignedOut{ReturnURL: rp.home})
 	case len(states) == 1 && len(cookies) == 1 && secret.Equal(states[0], cookies[0].Value):
-		http.SetCookie(w, rp.site.cookie(name, "", -1))
+		http.SetCookie(w, rp.site.Cookie(name, "", -1))
 		redirect(w, http.StatusSeeOther, rp.home)
 	default:
 		return &failure{status: http.StatusBadRequest, reason: "foreign_logout_state",

@@ -12,6 +12,7 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
 	"github.com/oidckit/oidckit/internal/client"
+	"github.com/oidckit/oidckit/internal/cookies"
 	"github.com/oidckit/oidckit/internal/httpx"
 	"github.com/oidckit/oidckit/internal/secret"
 	"github.com/oidckit/oidckit/internal/wire"
@@ -30,20 +31,22 @@ const maxRedeeming = 1 << 14
 // it runs in the background.
 type RelyingParty struct {
 	cfg      Config
-	site     site
+	site     cookies.Site
 	sessions *Sessions
 	home     string
 	// id names this registration in keys and sealed values.
 	id        string
 	handleKey string
 
-	keys     clientKeys
-	client   *client.Client
-	logins   *secret.Box
-	requests *secret.Box
-	objects  *secret.Box
-	tokens   *secret.Box
-	checked  *sessionCache
+	keys   clientKeys
+	client *client.Client
+	logins *cookies.Jar
+	// handOvers are logins whose answer was posted, on their way to the session.
+	handOvers *cookies.Jar
+	requests  *secret.Box
+	objects   *secret.Box
+	tokens    *secret.Box
+	checked   *sessionCache
 	// refreshing counts the refreshes of tokens under way.
 	refreshing refreshes
 	// apis carries the calls that apps make in a person's name.
@@ -67,8 +70,7 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 	}
 	rp := &RelyingParty{
 		cfg: cfg, site: s, sessions: cfg.Sessions, home: cfg.PostLogoutReturnTo,
-		id:       nameHash(22, cfg.Issuer, cfg.ClientID, cfg.BaseURL, cfg.Prefix),
-		logins:   secret.NewBox(cfg.Secrets, "rp login"),
+		id:       cookies.NameHash(22, cfg.Issuer, cfg.ClientID, cfg.BaseURL, cfg.Prefix),
 		requests: secret.NewBox(cfg.Secrets, "rp login request"),
 		objects:  secret.NewBox(cfg.Secrets, "rp request object"),
 		tokens:   secret.NewBox(cfg.Secrets, "rp tokens"),
@@ -77,11 +79,17 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 		apis:     httpx.Bounded(cfg.HTTPClient).Transport,
 	}
 	if rp.home == "" {
-		rp.home = s.base.Path + "/"
+		rp.home = s.Base.Path + "/"
 	}
 	rp.handleKey = handleKeyPrefix + rp.id
+	logins := secret.NewBox(cfg.Secrets, "rp login")
+	rp.logins = cookies.NewJar(s, logins, loginPrefix, rp.id)
+	if cfg.postsBack() {
+		rp.logins = rp.logins.CrossSite()
+	}
+	rp.handOvers = cookies.NewJar(s, logins, handOverPrefix, "continue"+rp.id)
 	// A proxy may have put another Host in front of us.
-	if err := rp.origins.AddTrustedOrigin(rp.origin()); err != nil {
+	if err := rp.origins.AddTrustedOrigin(rp.site.Origin()); err != nil {
 		return nil, fmt.Errorf("Config.BaseURL %w", err)
 	}
 	if rp.keys, err = newClientKeys(cfg.ClientKeys); err != nil {
@@ -136,14 +144,14 @@ func NewRelyingParty(cfg Config) (*RelyingParty, error) {
 // the relying party itself as a handler at Prefix.
 func (rp *RelyingParty) Mount(mux oidckit.Mux) {
 	for path := range rp.routes {
-		mux.Handle(rp.site.base.Path+path, rp)
+		mux.Handle(rp.site.Base.Path+path, rp)
 	}
 }
 
 // ServeHTTP serves the routes, with and without the path of BaseURL in front.
 func (rp *RelyingParty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
-	h := rp.handler(strings.TrimPrefix(path, rp.site.base.Path))
+	h := rp.handler(strings.TrimPrefix(path, rp.site.Base.Path))
 	if h == nil {
 		h = rp.handler(path)
 	}
@@ -181,7 +189,7 @@ func (rp *RelyingParty) Close() error {
 
 // url returns an address of ours, made of the configured base URL.
 func (rp *RelyingParty) url(path string) string {
-	return rp.site.url(rp.cfg.Prefix, path)
+	return rp.site.URL(strings.TrimSuffix(rp.cfg.Prefix, "/") + path)
 }
 
 func (rp *RelyingParty) clientConfig() client.Config {

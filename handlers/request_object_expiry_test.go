@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit/handlers/rpstore"
+	"github.com/oidckit/oidckit/internal/cookies"
 	"github.com/oidckit/oidckit/internal/jose"
 )
 
@@ -39,7 +40,7 @@ func TestRequestObjectExpires(t *testing.T) {
 			rp.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 			return w.Code
 		}
-		time.Sleep(loginLifetime)
+		time.Sleep(cookies.Lifetime)
 		if code := get(); code != http.StatusOK {
 			t.Errorf("in time: %d", code)
 		}

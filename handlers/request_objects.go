@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oidckit/oidckit/internal/client"
+	"github.com/oidckit/oidckit/internal/cookies"
 )
 
 const (
@@ -35,7 +36,7 @@ type RequestObjects struct {
 	AllowUnsigned bool
 }
 
-func (c Config) checkRequestObjects(s site) error {
+func (c Config) checkRequestObjects(s cookies.Site) error {
 	o := c.RequestObjects
 	switch {
 	case o == nil:
@@ -45,7 +46,7 @@ func (c Config) checkRequestObjects(s site) error {
 	case o.AllowUnsigned && !o.ByReference:
 		return errors.New("has AllowUnsigned without ByReference")
 	// OpenID Connect Core 1.0 §6.2
-	case o.AllowUnsigned && !s.secure:
+	case o.AllowUnsigned && !s.Secure:
 		return errors.New("has AllowUnsigned, and BaseURL is not https")
 	}
 	return nil
@@ -83,7 +84,7 @@ func (rp *RelyingParty) openReference(sealed string, now time.Time) (request str
 	}
 	age := now.Sub(time.Unix(r.int(), 0))
 	request = r.text()
-	return request, r.done() && age <= loginLifetime && age >= -client.Leeway
+	return request, r.done() && age <= cookies.Lifetime && age >= -client.Leeway
 }
 
 // serveRequestObject answers the issuer with the object of a login under way

@@ -46,14 +46,3 @@ func (rp *RelyingParty) readResponse(w http.ResponseWriter, r *http.Request) (cl
 	}
 	return rp.client.ParseResponse(body)
 }
-
-// loginCookie makes the cookie of a login under way. The issuer's page posts
-// from another site, and no browser sends a Lax cookie with that; browsers take
-// Secure on http from loopback, where SameSite=None needs it too.
-func (rp *RelyingParty) loginCookie(name, value string, maxAge int) *http.Cookie {
-	c := rp.site.cookie(name, value, maxAge)
-	if rp.cfg.postsBack() {
-		c.SameSite, c.Secure = http.SameSiteNoneMode, true
-	}
-	return c
-}

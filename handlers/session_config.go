@@ -1,13 +1,8 @@
 package handlers
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -15,7 +10,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
-	"github.com/oidckit/oidckit/internal/safeurl"
+	"github.com/oidckit/oidckit/internal/cookies"
 )
 
 const (
@@ -51,58 +46,7 @@ type SessionConfig struct {
 	Logger zerolog.Logger
 }
 
-// site is what a base URL decides about cookies.
-type site struct {
-	base   *url.URL
-	secure bool
-}
-
-func newSite(baseURL string) (site, error) {
-	if baseURL == "" {
-		return site{secure: true}, nil
-	}
-	u, err := safeurl.Issuer(baseURL)
-	if err != nil {
-		return site{}, err
-	}
-	if u.EscapedPath() != u.Path || strings.Contains(u.Path, "//") || strings.Contains(u.Path, "/.") {
-		return site{}, errors.New("must have a plain path")
-	}
-	u.Path = strings.TrimSuffix(u.Path, "/")
-	return site{base: u, secure: u.Scheme == "https"}, nil
-}
-
-// url makes an address of what lies at path under prefix.
-func (s site) url(prefix, path string) string {
-	return s.base.Scheme + "://" + s.base.Host + s.base.Path + strings.TrimSuffix(prefix, "/") + path
-}
-
-// cookieName makes a name that only this host can set where the site is https
-// (RFC 6265bis §4.1.3.2).
-func (s site) cookieName(name string) string {
-	if s.secure {
-		return "__Host-" + name
-	}
-	return name
-}
-
-func (s site) cookie(name, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: maxAge,
-		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-}
-
-// nameHash shortens what tells two cookies or keys apart to chars characters.
-func nameHash(chars int, parts ...string) string {
-	h := sha256.New()
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s", len(p), p)
-	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:chars]
-}
-
-func (c SessionConfig) validate() (site, error) {
+func (c SessionConfig) validate() (cookies.Site, error) {
 	var errs []error
 	if c.Secrets.IsZero() {
 		errs = append(errs, errors.New("SessionConfig.Secrets is empty"))
@@ -110,7 +54,7 @@ func (c SessionConfig) validate() (site, error) {
 	if err := c.Store.Validate(); err != nil && (c.SCSStore == nil || c.Store.Sessions == nil || c.Store.Replay == nil) {
 		errs = append(errs, fmt.Errorf("SessionConfig.Store: %w", err))
 	}
-	s, err := newSite(c.BaseURL)
+	s, err := cookies.NewSite(c.BaseURL)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("SessionConfig.BaseURL %w", err))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
+	"github.com/oidckit/oidckit/internal/cookies"
 	"github.com/oidckit/oidckit/internal/wire"
 )
 
@@ -25,7 +26,7 @@ import (
 type Sessions struct {
 	*scs.SessionManager
 
-	site       site
+	site       cookies.Site
 	secrets    oidckit.Secrets
 	store      rpstore.Set
 	lifetime   time.Duration
@@ -45,7 +46,7 @@ func NewSessions(cfg SessionConfig) (*Sessions, error) {
 		SessionManager: scs.New(),
 		site:           site, secrets: cfg.Secrets, store: cfg.Store,
 		lifetime: cfg.Lifetime, idle: cfg.IdleTimeout, log: cfg.Logger,
-		cookieName: site.cookieName("session-" + nameHash(8, "rp", cfg.BaseURL)),
+		cookieName: site.Name("session-" + cookies.NameHash(8, "rp", cfg.BaseURL)),
 	}
 	m := s.SessionManager
 	m.Lifetime = cfg.Lifetime
@@ -56,7 +57,7 @@ func NewSessions(cfg SessionConfig) (*Sessions, error) {
 	m.Cookie.Name = s.cookieName
 	m.Cookie.Path = "/"
 	m.Cookie.HttpOnly = true
-	m.Cookie.Secure = site.secure
+	m.Cookie.Secure = site.Secure
 	m.Cookie.SameSite = http.SameSiteLaxMode
 	m.Cookie.Persist = true
 	if m.Store = cfg.SCSStore; cfg.SCSStore == nil {
@@ -73,7 +74,7 @@ func (s *Sessions) check() error {
 	case m.IdleTimeout != 0:
 		return errors.New("the manager's IdleTimeout must stay 0: it would rewrite the session on every read (use SessionConfig.IdleTimeout)")
 	case !m.HashTokenInStore, !codec, m.Cookie.Name != s.cookieName, m.Cookie.Domain != "", m.Cookie.Path != "/",
-		!m.Cookie.HttpOnly, m.Cookie.Secure != s.site.secure, m.Cookie.SameSite != http.SameSiteLaxMode:
+		!m.Cookie.HttpOnly, m.Cookie.Secure != s.site.Secure, m.Cookie.SameSite != http.SameSiteLaxMode:
 		return errors.New("the manager's fields must stay as NewSessions has set them")
 	}
 	return nil

@@ -3,32 +3,24 @@ package handlers
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/internal/client"
+	"github.com/oidckit/oidckit/internal/cookies"
 	"github.com/oidckit/oidckit/internal/secret"
 )
 
 const (
-	loginPrefix   = "login-"
-	loginLifetime = 10 * time.Minute
-	// At most this many logins are under way in one browser, and their cookies
-	// leave room in the 4 KB of headers that servers are sure to take.
-	maxLogins     = 20
-	maxLoginBytes = 3800
+	loginPrefix = "login-"
 
 	transactionVersion = 1
 	// silentLogin is added to the version of a silent login's record.
 	silentLogin   = 0x80
 	nonceBytes    = 16
 	verifierBytes = 32
-	stampBytes    = 4
 )
 
 var errTransaction = errors.New("handlers: no login under way has this state")
@@ -127,96 +119,20 @@ func decodeSeconds(n int64) *time.Duration {
 	return &d
 }
 
-func (rp *RelyingParty) loginCookieName(state string) string {
-	return rp.site.cookieName(loginPrefix + nameHash(8, rp.id, state))
-}
-
-// loginPlace binds a sealed login to this registration, its state and its
-// time.
-func (rp *RelyingParty) loginPlace(state string, stamp []byte) []byte {
-	return slices.Concat([]byte(rp.id), []byte(state), stamp)
-}
-
-// sealLogin makes the cookie: the time in clear, so that the oldest can be
-// found, then what is sealed.
+// sealLogin makes the cookie of a login under way.
 func (rp *RelyingParty) sealLogin(tx *transaction) *http.Cookie {
-	stamp := binary.BigEndian.AppendUint32(make([]byte, 0, stampBytes), uint32(tx.created.Unix()))
-	value := append(stamp, rp.logins.Seal(tx.encode(), rp.loginPlace(tx.state, stamp))...)
-	return rp.loginCookie(rp.loginCookieName(tx.state), base64url.EncodeToString(value), int(loginLifetime/time.Second))
+	return rp.logins.Seal(cookies.Pending{State: tx.state, Created: tx.created, Content: tx.encode()})
 }
 
-// openLogin finds the login that a state belongs to. The time limit is ours:
-// a browser may keep a cookie for as long as it likes.
+// openLogin finds the login that a state belongs to.
 func (rp *RelyingParty) openLogin(r *http.Request, state string) (*transaction, error) {
-	if len(state) != base64url.EncodedLen(nonceBytes) {
+	p, err := rp.logins.Open(r, state)
+	if err != nil {
 		return nil, errTransaction
 	}
-	cookies := r.CookiesNamed(rp.loginCookieName(state))
-	if len(cookies) != 1 {
-		return nil, errTransaction
-	}
-	raw, ok := decodeText(cookies[0].Value)
-	if !ok || len(raw) < stampBytes {
-		return nil, errTransaction
-	}
-	stamp := raw[:stampBytes]
-	plain, err := rp.logins.Open(raw[stampBytes:], rp.loginPlace(state, stamp))
-	tx := &transaction{state: state, created: time.Unix(int64(binary.BigEndian.Uint32(stamp)), 0)}
-	if err != nil || !tx.decode(plain) {
+	tx := &transaction{state: p.State, created: p.Created}
+	if !tx.decode(p.Content) {
 		return nil, errTransaction
 	}
 	return tx, nil
 }
-
-// expired reports whether the login took too long, or began in the future.
-func (tx *transaction) expired(now time.Time) bool {
-	age := now.Sub(tx.created)
-	return age > loginLifetime || age < -client.Leeway
-}
-
-// decodeText refuses the line breaks that the decoder skips.
-func decodeText(s string) ([]byte, bool) {
-	raw, err := base64url.DecodeString(s)
-	return raw, err == nil && base64url.EncodedLen(len(raw)) == len(s)
-}
-
-// forgetLogin removes a login's cookie from the browser.
-func (rp *RelyingParty) forgetLogin(w http.ResponseWriter, state string) {
-	http.SetCookie(w, rp.loginCookie(rp.loginCookieName(state), "", -1))
-}
-
-// makeRoom removes the cookies of expired logins, and of the oldest ones where
-// a new one would make them too many or too large.
-func (rp *RelyingParty) makeRoom(w http.ResponseWriter, r *http.Request, fresh *http.Cookie) {
-	type pending struct {
-		name  string
-		size  int
-		stamp uint32
-	}
-	var list []pending
-	prefix := rp.site.cookieName(loginPrefix)
-	total := cookieSize(fresh)
-	for _, c := range r.Cookies() {
-		if !strings.HasPrefix(c.Name, prefix) {
-			continue
-		}
-		p := pending{name: c.Name, size: cookieSize(c)}
-		if raw, ok := decodeText(c.Value); ok && len(raw) >= stampBytes {
-			p.stamp = binary.BigEndian.Uint32(raw)
-		}
-		list = append(list, p)
-		total += p.size
-	}
-	slices.SortFunc(list, func(a, b pending) int { return int(int64(a.stamp) - int64(b.stamp)) })
-	oldest := time.Now().Add(-loginLifetime).Unix()
-	for i, p := range list {
-		if int64(p.stamp) >= oldest && len(list)-i < maxLogins && total <= maxLoginBytes {
-			return
-		}
-		http.SetCookie(w, rp.loginCookie(p.name, "", -1))
-		total -= p.size
-	}
-}
-
-// cookieSize is what a cookie takes in a request's header.
-func cookieSize(c *http.Cookie) int { return len(c.Name) + len("=; ") + len(c.Value) }

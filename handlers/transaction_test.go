@@ -182,7 +182,7 @@ func TestMakeRoom(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		fresh := rp.sealLogin(newTransaction(oidckit.LoginRequest{ReturnTo: "/"}))
-		rp.makeRoom(w, withCookies(row.cookies...), fresh)
+		rp.logins.MakeRoom(w, withCookies(row.cookies...), fresh)
 		got := w.Result().Cookies()
 		if len(got) != row.removed {
 			t.Errorf("%s: %d removed, want %d", name, len(got), row.removed)

@@ -42,7 +42,7 @@ func (b *Broker) serveCallback(w http.ResponseWriter, r *http.Request, uuid stri
 		return of(&failure{status: http.StatusBadRequest, reason: "unknown_state", cause: err,
 			message: "This sign-in was not started in this browser, or was finished before. Please go back to the app and start again."}, "", uuid)
 	}
-	b.logins.Forget(w, tx.state)
+	b.loginsOf(p).Forget(w, tx.state)
 	switch {
 	case malformed != nil:
 		err = malformed
@@ -79,7 +79,7 @@ func (b *Broker) openLogin(r *http.Request, state string) (*transaction, error) 
 
 func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction, p *IdentityProvider, up *upstream, resp client.Response) error {
 	ctx := r.Context()
-	if (&cookies.Pending{Created: tx.created}).Expired(time.Now()) {
+	if cookies.Expired(tx.created, time.Now()) {
 		return &failure{status: http.StatusBadRequest, reason: "login_expired", message: "Signing in took too long. Please start again."}
 	}
 	if !b.usable(p, tx.ClientID) {

@@ -157,11 +157,12 @@ func (b *Broker) begin(w http.ResponseWriter, r *http.Request, lr *oidckit.Login
 	if err != nil {
 		return storeDown(err)
 	}
-	cookie := b.logins.Seal(cookies.Pending{State: tx.state, Created: tx.created, Content: content, CrossSite: formPost(p)})
+	logins := b.loginsOf(p)
+	cookie := logins.Seal(cookies.Pending{State: tx.state, Created: tx.created, Content: content})
 	if len(cookie.Value) > maxLoginCookie {
 		return &failure{status: http.StatusBadRequest, reason: "request_too_large", message: "The app that sent you here asks for too much at once."}
 	}
-	b.logins.MakeRoom(w, r, cookie)
+	logins.MakeRoom(w, r, cookie)
 	http.SetCookie(w, cookie)
 	redirect(w, http.StatusSeeOther, target)
 	return nil
@@ -198,6 +199,14 @@ func passedOn(lr *oidckit.LoginRequest, p *IdentityProvider) oidckit.LoginReques
 		}
 	}
 	return out
+}
+
+// loginsOf is the jar for the way in which a provider answers.
+func (b *Broker) loginsOf(p *IdentityProvider) *cookies.Jar {
+	if formPost(p) {
+		return b.logins.CrossSite()
+	}
+	return b.logins
 }
 
 func formPost(p *IdentityProvider) bool {

@@ -40,30 +40,49 @@ type Pending struct {
 	Created time.Time
 	// Content is what the login has to remember.
 	Content []byte
-	// CrossSite is set where the answer comes as a form of another site.
-	CrossSite bool
 }
 
-// Expired reports whether the login took too long, or began in the future. The
-// limit is ours: a browser may keep a cookie for as long as it likes.
-func (p *Pending) Expired(now time.Time) bool {
-	age := now.Sub(p.Created)
+// Expired reports whether a login that began at created took too long, or began
+// in the future. The limit is ours: a browser may keep a cookie for as long as
+// it likes.
+func Expired(created, now time.Time) bool {
+	age := now.Sub(created)
 	return age > Lifetime || age < -skew
 }
 
 // Jar is the logins under way of one registration. It is safe for concurrent
 // use.
 type Jar struct {
-	site   Site
-	box    *secret.Box
-	prefix string
-	id     string
+	site      Site
+	box       *secret.Box
+	prefix    string
+	id        string
+	crossSite bool
 }
 
 // NewJar returns a jar whose cookies' names begin with prefix. id names the
 // registration: what one has sealed no other opens.
 func NewJar(site Site, box *secret.Box, prefix, id string) *Jar {
 	return &Jar{site: site, box: box, prefix: prefix, id: id}
+}
+
+// CrossSite returns the jar for logins whose answers come as forms of another
+// site.
+func (j *Jar) CrossSite() *Jar {
+	own := *j
+	own.crossSite = true
+	return &own
+}
+
+// cookie makes one that comes along with the answer. No browser sends a Lax
+// cookie with another site's form; browsers take Secure on http from loopback,
+// where SameSite=None needs it too.
+func (j *Jar) cookie(name, value string, maxAge int) *http.Cookie {
+	c := j.site.Cookie(name, value, maxAge)
+	if j.crossSite {
+		c.SameSite, c.Secure = http.SameSiteNoneMode, true
+	}
+	return c
 }
 
 func (j *Jar) name(state string) string {
@@ -80,11 +99,7 @@ func (j *Jar) place(state string, stamp []byte) []byte {
 func (j *Jar) Seal(p Pending) *http.Cookie {
 	stamp := binary.BigEndian.AppendUint32(make([]byte, 0, stampBytes), uint32(p.Created.Unix()))
 	value := append(stamp, j.box.Seal(p.Content, j.place(p.State, stamp))...)
-	c := j.site.Cookie(j.name(p.State), base64url.EncodeToString(value), int(Lifetime/time.Second))
-	if p.CrossSite {
-		return CrossSite(c)
-	}
-	return c
+	return j.cookie(j.name(p.State), base64url.EncodeToString(value), int(Lifetime/time.Second))
 }
 
 // Open finds the login that a state belongs to, or returns ErrNone. Whether it
@@ -118,7 +133,7 @@ func decode(s string) ([]byte, bool) {
 
 // Forget removes a login's cookie from the browser.
 func (j *Jar) Forget(w http.ResponseWriter, state string) {
-	http.SetCookie(w, j.site.Cookie(j.name(state), "", -1))
+	http.SetCookie(w, j.cookie(j.name(state), "", -1))
 }
 
 // MakeRoom removes the cookies of expired logins, and of the oldest ones where
@@ -149,7 +164,7 @@ func (j *Jar) MakeRoom(w http.ResponseWriter, r *http.Request, fresh *http.Cooki
 		if int64(p.stamp) >= oldest && len(list)-i < maxPending && total <= maxPendingBytes {
 			return
 		}
-		http.SetCookie(w, j.site.Cookie(p.name, "", -1))
+		http.SetCookie(w, j.cookie(p.name, "", -1))
 		total -= p.size
 	}
 }

@@ -54,9 +54,7 @@ func TestJarRoundTrip(t *testing.T) {
 	if !strings.HasPrefix(c.Name, "__Host-login-") || !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 600 {
 		t.Errorf("cookie %v", c)
 	}
-	p := pending("x")
-	p.CrossSite = true
-	if c := j.Seal(p); c.SameSite != http.SameSiteNoneMode || !c.Secure {
+	if c := j.CrossSite().Seal(pending("x")); c.SameSite != http.SameSiteNoneMode || !c.Secure {
 		t.Errorf("cookie for a form of another site: %v", c)
 	}
 }
@@ -114,7 +112,7 @@ func TestRotatedRing(t *testing.T) {
 func TestExpired(t *testing.T) {
 	now := time.Now()
 	for age, want := range map[time.Duration]bool{0: false, 9 * time.Minute: false, 11 * time.Minute: true, -30 * time.Second: false, -2 * time.Minute: true} {
-		if p := (&Pending{Created: now.Add(-age)}); p.Expired(now) != want {
+		if Expired(now.Add(-age), now) != want {
 			t.Errorf("age %v: expired %v", age, !want)
 		}
 	}

@@ -39,11 +39,20 @@ func NewSite(baseURL string) (Site, error) {
 	return Site{Base: u, Secure: u.Scheme == "https"}, nil
 }
 
-// Origin is the scheme and host of the base URL.
-func (s Site) Origin() string { return s.Base.Scheme + "://" + s.Base.Host }
+// Origin is that of the base URL as browsers write it: in lower case and without
+// the scheme's own port (RFC 6454 §6.2).
+func (s Site) Origin() string {
+	host := strings.ToLower(s.Base.Host)
+	if s.Secure {
+		return "https://" + strings.TrimSuffix(host, ":443")
+	}
+	return "http://" + strings.TrimSuffix(host, ":80")
+}
 
 // URL is the address of a path under the base URL.
-func (s Site) URL(path string) string { return s.Origin() + s.Base.Path + path }
+func (s Site) URL(path string) string {
+	return s.Base.Scheme + "://" + s.Base.Host + s.Base.Path + path
+}
 
 // Name makes a name that only this host can set where the site is https
 // (RFC 6265bis §4.1.3.2).
@@ -62,13 +71,6 @@ func (s Site) Cookie(name, value string, maxAge int) *http.Cookie {
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		Secure: s.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
-}
-
-// CrossSite lets a cookie come along with a form that another site posts.
-// Browsers take that from a Secure one only, and on loopback without TLS too.
-func CrossSite(c *http.Cookie) *http.Cookie {
-	c.SameSite, c.Secure = http.SameSiteNoneMode, true
-	return c
 }
 
 // NameHash shortens what tells two cookies or keys apart to chars characters.

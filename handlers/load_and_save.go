@@ -30,6 +30,7 @@ type sessionWriter struct {
 	http.ResponseWriter
 	context.Context
 	sessions *Sessions
+	request  *http.Request
 	// down is why the browser's session could not be read: an empty one stands
 	// in its place, and nothing is saved.
 	down    error
@@ -57,7 +58,7 @@ func (s *Sessions) LoadAndSave(next http.Handler) http.Handler {
 			ctx, _ = s.Load(r.Context(), "")
 			err = errStoreDown
 		}
-		sw := &sessionWriter{ResponseWriter: w, Context: ctx, sessions: s, down: err}
+		sw := &sessionWriter{ResponseWriter: w, Context: ctx, sessions: s, request: r, down: err}
 		next.ServeHTTP(sw, r.WithContext(sw))
 		sw.save()
 	})
@@ -129,7 +130,7 @@ func (w *sessionWriter) save() bool {
 		token, expiry, err := m.Commit(w.Context)
 		if err != nil {
 			w.failed = true
-			w.sessions.unavailable(w.ResponseWriter, nil, err)
+			w.sessions.unavailable(w.ResponseWriter, w.request, err)
 			return false
 		}
 		m.WriteSessionCookie(w.Context, w.ResponseWriter, token, expiry)

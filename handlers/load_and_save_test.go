@@ -180,6 +180,16 @@ func TestSaveFails(t *testing.T) {
 	if w.Code != http.StatusServiceUnavailable || wrote == nil || strings.Contains(w.Body.String(), "saved") || len(w.Result().Cookies()) != 0 {
 		t.Errorf("%d %v %s", w.Code, wrote, w.Body)
 	}
+	// A person gets a page with a way on, and a program a line.
+	for accept, want := range map[string]string{"text/html": `<a class="button" href="/"`, "application/json": "text/plain"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if !strings.Contains(w.Header().Get("Content-Type")+w.Body.String(), want) || w.Code != http.StatusServiceUnavailable || w.Header().Get("Location") != "" {
+			t.Errorf("%s: %d %v %s", accept, w.Code, w.Header(), w.Body)
+		}
+	}
 }
 
 // Where the session could not be read, nothing is written over it.

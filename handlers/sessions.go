@@ -12,6 +12,7 @@ import (
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
 	"github.com/oidckit/oidckit/internal/cookies"
+	"github.com/oidckit/oidckit/internal/page"
 	"github.com/oidckit/oidckit/internal/wire"
 )
 
@@ -80,14 +81,29 @@ func (s *Sessions) check() error {
 	return nil
 }
 
-func (s *Sessions) unavailable(w http.ResponseWriter, _ *http.Request, err error) {
+// unavailable answers in place of a handler whose session was not saved. Where
+// to go on from there is not known: what the person wanted may be done or not.
+func (s *Sessions) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	s.log.Error().Err(err).Msg("the browser-session store could not answer")
 	h := w.Header()
 	// What the handler had in mind does not happen.
-	h.Del("Location")
+	for _, name := range []string{"Location", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
+		h.Del(name)
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Retry-After", wire.RetryAfter)
-	http.Error(w, "The service is not available right now. Please try again in a moment.", http.StatusServiceUnavailable)
+	const message = "The service is not available right now. Please try again in a moment."
+	if !wire.IsNavigation(r) && !wire.IsSubmission(r) {
+		http.Error(w, message, http.StatusServiceUnavailable)
+		return
+	}
+	home := "/"
+	if s.site.Base != nil {
+		home = s.site.Base.Path + "/"
+	}
+	if err := page.Write(w, http.StatusServiceUnavailable, page.Error{Message: message, RetryURL: home, RetryLabel: "To the start page"}); err != nil {
+		s.log.Debug().Err(err).Msg("a page was not written")
+	}
 }
 
 // browserStore makes an scs store of rpstore's browser sessions.

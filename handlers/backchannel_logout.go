@@ -27,15 +27,16 @@ func (rp *RelyingParty) backchannelLogout() http.Handler {
 
 func (rp *RelyingParty) serveBackchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	wire.NoStore(w.Header())
+	ctx := r.Context()
 	form, err := wire.Form(w, r)
+	raw := form.Get(paramLogoutToken)
+	if err == nil && raw == "" {
+		err = oidckit.NewError(oidckit.InvalidRequest, "there is no logout_token")
+	}
 	if err != nil {
+		rp.event(ctx, oidckit.Event{Name: oidckit.EventLogoutRefused, Err: err})
 		return err
 	}
-	raw := form.Get(paramLogoutToken)
-	if raw == "" {
-		return oidckit.NewError(oidckit.InvalidRequest, "there is no logout_token")
-	}
-	ctx := r.Context()
 	token, err := rp.client.CheckLogoutToken(ctx, raw)
 	if refusal, ok := errors.AsType[*client.Refusal](err); ok {
 		return rp.refuseLogout(ctx, refusal)

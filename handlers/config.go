@@ -161,7 +161,8 @@ type Config struct {
 	HTTPClient *http.Client
 	// Logger hears of refusals and faults. The zero value is silent.
 	Logger zerolog.Logger
-	// Events receives logins, refusals and logouts. Optional.
+	// Events receives logins, logouts, whatever a route refuses (EventLoginFailed,
+	// EventLogoutRefused), and what becomes of sessions and their tokens. Optional.
 	Events oidckit.EventSink
 }
 

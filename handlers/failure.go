@@ -111,11 +111,13 @@ func (rp *RelyingParty) show(w http.ResponseWriter, status int, p page.Page) {
 func (rp *RelyingParty) report(ctx context.Context, route string, f *failure) {
 	name := oidckit.EventLoginFailed
 	switch {
+	case f.status == http.StatusMethodNotAllowed:
+		// Nothing was asked for.
+		return
 	case f.reason == "store_unavailable":
 		name = oidckit.EventStoreUnavailable
-	case f.reason == client.RequestRefused, f.reason == initiatedRefused:
-	case route != "callback", f.status == http.StatusMethodNotAllowed:
-		return
+	case route == "logout", route == "logged-out":
+		name = oidckit.EventLogoutRefused
 	}
 	rp.event(ctx, oidckit.Event{Name: name, Err: f})
 }

@@ -1,13 +1,17 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 
+	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
 	"github.com/oidckit/oidckit/internal/safeurl"
 )
 
 const frontchannelLogoutRoute = "/frontchannel-logout"
+
+var errForeignFrame = errors.New("handlers: a frame without this issuer's iss and one sid")
 
 // serveFrontchannelLogout is loaded by the issuer's page in a frame when a
 // session there has ended (OpenID Connect Front-Channel Logout 1.0 §3). A frame
@@ -21,6 +25,8 @@ func (rp *RelyingParty) serveFrontchannelLogout(w http.ResponseWriter, r *http.R
 		if _, err := rp.endSessions(r.Context(), rpstore.SessionSelector{SessionID: sids[0]}); err != nil {
 			return storeDown(err)
 		}
+	} else {
+		rp.event(r.Context(), oidckit.Event{Name: oidckit.EventLogoutRefused, Err: errForeignFrame})
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

@@ -109,7 +109,9 @@ func TestConnectionToHostileProviders(t *testing.T) {
 	}{
 		"another issuer": {self(`{"issuer":"https://` + reflected + `"}`), "-discovery"},
 		"no JSON":        {self(reflected), "-discovery"},
-		"a redirect":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://169.254.169.254/", 302) }, "-discovery"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/", http.StatusFound)
+		}, "-discovery"},
 		"endless": {func(w http.ResponseWriter, r *http.Request) {
 			for range 4096 {
 				if _, err := w.Write([]byte(strings.Repeat(" ", 4096))); err != nil {

@@ -110,7 +110,7 @@ func (c *Client) checkClaims(t *IDToken, want Expected, tokens *Tokens, alg stri
 	case !secret.Equal(t.nonce, want.Nonce):
 		return errors.New("the ID token's nonce is not this login's")
 	// §2
-	case !validSubject(t.Subject):
+	case !ValidSubject(t.Subject):
 		return errors.New("the ID token has no valid subject")
 	}
 	if err := checkTimes(t, want, time.Now()); err != nil {
@@ -236,9 +236,9 @@ func audience(v strictjson.Value) ([]string, error) {
 	return []string{s}, err
 }
 
-// validSubject implements OpenID Connect Core 1.0 §2: at most 255 ASCII
+// ValidSubject implements OpenID Connect Core 1.0 §2: at most 255 ASCII
 // characters. One made of spaces names nobody.
-func validSubject(s string) bool {
+func ValidSubject(s string) bool {
 	if len(s) > maxSubject || strings.TrimSpace(s) == "" {
 		return false
 	}

@@ -37,7 +37,7 @@ func (c *Client) Identify(document []byte) (*IDToken, oidckit.Claims, error) {
 		}
 		return nil
 	})
-	if err == nil && !validSubject(t.Subject) {
+	if err == nil && !ValidSubject(t.Subject) {
 		err = fmt.Errorf("it has no valid subject in %q", subject)
 	}
 	if err != nil {

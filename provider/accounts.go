@@ -138,19 +138,47 @@ func (*Accounts) user(acc Account) (*opstore.User, error) {
 		}
 		u.Subject = text
 	}
+	var err error
+	if u.Claims, err = claimsDocument(acc.Claims); err != nil {
+		errs = append(errs, err)
+	}
+	return u, errors.Join(errs...)
+}
+
+// claimsDocument writes what is kept of claims: sub is the account's own.
+func claimsDocument(given map[string]any) ([]byte, error) {
 	claims := map[string]any{}
-	for name, value := range acc.Claims {
+	for name, value := range given {
 		if name != "sub" && value != nil {
 			claims[name] = value
 		}
 	}
-	var err error
-	if u.Claims, err = json.Marshal(claims); err != nil {
-		errs = append(errs, fmt.Errorf("claims: %w", err))
-	} else if err := strictjson.Check(u.Claims); err != nil {
-		errs = append(errs, fmt.Errorf("claims: %w", err))
+	document, err := json.Marshal(claims)
+	if err == nil {
+		err = strictjson.Check(document)
 	}
-	return u, errors.Join(errs...)
+	if err != nil {
+		return nil, fmt.Errorf("claims: %w", err)
+	}
+	return document, nil
+}
+
+// SetClaims puts claims in the place of all that an account has, but for its
+// subject: for accounts whose claims follow those of somebody else, such as an
+// identity provider. It returns oidckit.ErrNotFound where there is no such
+// account.
+func (a *Accounts) SetClaims(ctx context.Context, subject string, claims map[string]any) error {
+	document, err := claimsDocument(claims)
+	if err != nil {
+		return err
+	}
+	return a.change(ctx, subject, func(u *opstore.User) bool {
+		if string(u.Claims) == string(document) {
+			return false
+		}
+		u.Claims = document
+		return true
+	})
 }
 
 // foldUsername makes names that differ in case or surrounding space the same.

@@ -90,3 +90,24 @@ func TestRehash(t *testing.T) {
 		t.Errorf("version %d", u.Version)
 	}
 }
+
+// Claims that follow somebody else's are replaced as a whole; the subject is the
+// account's own.
+func TestSetClaims(t *testing.T) {
+	accounts, _, sub := newAccounts(t)
+	if err := accounts.SetClaims(t.Context(), sub, map[string]any{"sub": "mallory", "name": "Zoe", "nothing": nil}); err != nil {
+		t.Fatal(err)
+	}
+	if claims, err := accounts.Claims(t.Context(), sub); err != nil || string(claims) != `{"name":"Zoe"}` {
+		t.Errorf("%s %v", claims, err)
+	}
+	if err := accounts.SetClaims(t.Context(), sub, map[string]any{"f": func() {}}); err == nil {
+		t.Error("what is no JSON is taken")
+	}
+	if claims, err := accounts.Claims(t.Context(), sub); err != nil || string(claims) != `{"name":"Zoe"}` {
+		t.Errorf("after a refusal: %s %v", claims, err)
+	}
+	if err := accounts.SetClaims(t.Context(), "nobody", nil); !errors.Is(err, oidckit.ErrNotFound) {
+		t.Error(err)
+	}
+}

@@ -58,10 +58,47 @@ func TestEveryRefusalIsAnEvent(t *testing.T) {
 			t.Errorf("%s: %d, events %v: %s", name, res.StatusCode, events, res.body)
 			continue
 		}
+		checkHeaders(t, name, res)
 		for _, e := range events {
 			if e.Name != row.want || e.Err == nil || e.Issuer != p.URL || e.ClientID != clientID || strings.Contains(e.Err.Error(), "canary") {
 				t.Errorf("%s: %v", name, e)
 			}
 		}
 	}
+}
+
+// checkHeaders is the matrix of headers that every answer of a route has
+// (ATK-336).
+func checkHeaders(t *testing.T, name string, res answer) {
+	t.Helper()
+	h := res.Header
+	if h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Server") != "" {
+		t.Errorf("%s: headers %v", name, h)
+	}
+	page := strings.HasPrefix(h.Get("Content-Type"), "text/html")
+	if policy := h.Get("Content-Security-Policy"); page != strings.Contains(policy, "default-src 'none'") || page && !strings.Contains(policy, "frame-ancestors ") {
+		t.Errorf("%s: policy %q of %q", name, policy, h.Get("Content-Type"))
+	}
+	if page && h.Get("Referrer-Policy") == "" {
+		t.Errorf("%s: no Referrer-Policy", name)
+	}
+}
+
+// ATK-336: what goes well has the same headers.
+func TestHeadersOfALogin(t *testing.T) {
+	p := newIDP(t)
+	a := newApp(t, p, options{})
+	b := a.browser()
+	login := b.step(a.URL + "/auth/login")
+	callback := b.step(b.step(login.Header.Get("Location")).Header.Get("Location"))
+	checkHeaders(t, "login", login)
+	checkHeaders(t, "callback", callback)
+	checkHeaders(t, "logout page", b.step(a.URL+"/auth/logout"))
+	out := b.post(a.URL+"/auth/logout", nil, a.URL)
+	checkHeaders(t, "logout", out)
+	to, err := out.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkHeaders(t, "logged-out", b.step(a.URL+"/auth/logged-out?state="+to.Query().Get("state")))
 }

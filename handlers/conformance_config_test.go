@@ -117,9 +117,8 @@ func TestConformanceClientConfig(t *testing.T) {
 	}
 }
 
-// The dynamic plan, oidcc-client-dynamic-certification-test-plan, but for its
-// two modules of request objects by reference: the same, by an app that has
-// registered itself.
+// The dynamic plan, oidcc-client-dynamic-certification-test-plan: the same, by an
+// app that has registered itself.
 func TestConformanceClientDynamic(t *testing.T) {
 	for _, name := range configPlan {
 		t.Run("oidcc-client-test-"+name, func(t *testing.T) {
@@ -159,11 +158,53 @@ func TestConformanceClientDynamic(t *testing.T) {
 		op.Break(t, oidctest.EndpointUserinfo, oidctest.Answer(http.StatusOK, "application/json", `{"sub":"`+oidctest.Subject+`"}`))
 		wantNoLogin(t, a, op, http.StatusBadRequest, "userinfo")
 	})
+	t.Run("oidcc-client-test-request-uri-signed-rs256", func(t *testing.T) {
+		registerObjects(t, "RS256", handlers.RequestObjects{ByReference: true})
+	})
+	t.Run("oidcc-client-test-request-uri-signed-none", func(t *testing.T) {
+		registerObjects(t, "none", handlers.RequestObjects{ByReference: true, AllowUnsigned: true})
+	})
 	for name, identifier := range map[string]func(host string) string{
 		"discovery-webfinger-acct": func(host string) string { return "acct:rp.oidcc-client-test-discovery-webfinger-acct@" + host },
 		"discovery-webfinger-url":  func(host string) string { return "https://" + host + "/rp/oidcc-client-test-discovery-webfinger-url" },
 	} {
 		t.Run("oidcc-client-test-"+name, func(t *testing.T) { findRegisterLogin(t, identifier) })
+	}
+}
+
+// registerObjects registers an app that sends its requests by reference, at an
+// issuer that fetches them, and logs in with what was answered.
+func registerObjects(t *testing.T, alg string, objects handlers.RequestObjects) {
+	edit := signsRequests(alg, objects)
+	o := newObjectReader(t, alg, func(m map[string]any) { m["registration_endpoint"] = m["issuer"].(string) + "/register" }, edit)
+	sc, sent := o.script, oidckit.ClientMetadata{}
+	asIssuer := sc.serve
+	sc.serve = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/register" {
+			return asIssuer(w, r)
+		}
+		data, _ := io.ReadAll(r.Body)
+		if err := json.Unmarshal(data, &sent); err != nil {
+			t.Error(err)
+		}
+		writeJSON(w, http.StatusCreated, map[string]any{"client_id": clientID, "client_secret": clientSecret, "client_secret_expires_at": 0})
+		return true
+	}
+	o.play(sc)
+	cfg := handlers.Config{Issuer: o.URL, BaseURL: o.app.URL, Scopes: oidckit.Scope{"openid", "profile", "email"}}
+	edit(&cfg)
+	reg, err := handlers.Register(t.Context(), handlers.RegistrationRequest{Issuer: o.URL, Metadata: cfg.ClientMetadata()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.app.build(o.idp, options{config: func(c *handlers.Config) {
+		edit(c)
+		c.ClientID, c.ClientSecret = reg.ClientID, reg.ClientSecret
+	}})
+	o.login()
+	o.wantWhole(o.read[0])
+	if sent.RequestObjectSigningAlg != alg || len(sent.RequestURIs) != 1 || !strings.HasPrefix(o.asked[0].Get("request_uri"), sent.RequestURIs[0]) {
+		t.Errorf("registered %q %v, sent %v", sent.RequestObjectSigningAlg, sent.RequestURIs, o.asked[0])
 	}
 }
 

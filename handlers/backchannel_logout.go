@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
@@ -14,6 +15,9 @@ import (
 const (
 	backchannelLogoutRoute = "/backchannel-logout"
 	paramLogoutToken       = "logout_token"
+	// logoutTries is how often an issuer may send a token that names a person
+	// alone, until their sessions have ended.
+	logoutTries = 3
 )
 
 // backchannelLogout serves the address that the issuer calls when a session
@@ -66,22 +70,42 @@ func (rp *RelyingParty) refuseLogout(ctx context.Context, cause error) error {
 //
 // A session of the issuer's has a sid of its own, so that to end it twice ends
 // no other: it is ended before the token is spent, and a store that fails
-// between both lets the issuer try again. A token that names a person alone is
-// spent first, for sent again it would end what they have begun since.
+// between both lets the issuer try again.
 func (rp *RelyingParty) endAsTold(ctx context.Context, token *client.LogoutToken) error {
 	sel := rpstore.SessionSelector{Subject: token.Subject, SessionID: token.SessionID}
-	spend := func() error {
-		return rp.sessions.store.Replay.UseOnce(ctx, "logout:"+rp.id+":"+token.ID, token.Expires)
-	}
 	if token.SessionID == "" {
-		if err := spend(); err != nil {
-			return err
-		}
-		_, err := rp.endSessions(ctx, sel)
+		return rp.endOfPerson(ctx, sel, token)
+	}
+	if _, err := rp.endSessions(ctx, sel); err != nil {
+		return err
+	}
+	return rp.spendLogout(ctx, token, 0)
+}
+
+// endOfPerson ends all sessions of a person. A token for that, sent again, would
+// end what they have begun since, so that it is spent first; but where the
+// sessions could not be ended the issuer sends it again, and must not be told
+// that it was used. So a token has a few tries: each spends one, and success all
+// that are left.
+func (rp *RelyingParty) endOfPerson(ctx context.Context, sel rpstore.SessionSelector, token *client.LogoutToken) error {
+	try, err := 0, error(oidckit.ErrConsumed)
+	for ; try < logoutTries && errors.Is(err, oidckit.ErrConsumed); try++ {
+		err = rp.spendLogout(ctx, token, try)
+	}
+	if err != nil {
 		return err
 	}
 	if _, err := rp.endSessions(ctx, sel); err != nil {
 		return err
 	}
-	return spend()
+	for ; try < logoutTries; try++ {
+		if err := rp.spendLogout(ctx, token, try); err != nil && !errors.Is(err, oidckit.ErrConsumed) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (rp *RelyingParty) spendLogout(ctx context.Context, token *client.LogoutToken, try int) error {
+	return rp.sessions.store.Replay.UseOnce(ctx, "logout:"+rp.id+":"+strconv.Itoa(try)+":"+token.ID, token.Expires)
 }

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
-	"strings"
 
 	"github.com/oidckit/oidckit"
+	"github.com/oidckit/oidckit/internal/cookies"
 	"github.com/oidckit/oidckit/internal/safeurl"
 )
 
@@ -92,7 +92,8 @@ func (rp *RelyingParty) watched(r *http.Request, page *watch) error {
 	if err != nil {
 		return nil
 	}
-	page.Frame, page.Origin = m.CheckSessionIframe, u.Scheme+"://"+strings.ToLower(u.Host)
+	// The script compares it with what browsers say of the frame.
+	page.Frame, page.Origin = m.CheckSessionIframe, cookies.Site{Base: u, Secure: u.Scheme == "https"}.Origin()
 	// §3.1: the client_id, a space and the session_state
 	page.Message = rp.cfg.ClientID + " " + tokens.SessionState
 	return nil

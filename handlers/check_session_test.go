@@ -26,14 +26,15 @@ func TestCheckSession(t *testing.T) {
 		"a state that is none":          {frame, "hash. salt", true, ""},
 		"a state that is too long":      {frame, strings.Repeat("s", 600), true, ""},
 		"a state with markup":           {frame, `"><script>.x`, true, clientID + ` &#34;&gt;&lt;script&gt;.x`},
+		"a frame at its scheme's port":  {"https://OP.example:443/check", "hash.salt", true, clientID + " hash.salt"},
 		"a frame that is no address":    {"javascript:alert(1)", "hash.salt", true, ""},
 		"a frame of another, over http": {"http://elsewhere.example/", "hash.salt", true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newIDP(t)
-			address := row.frame
+			address, origin := row.frame, "https://op.example"
 			if strings.HasPrefix(address, "/") {
-				address = p.URL + address
+				address, origin = p.URL+address, p.URL
 			}
 			p.play(script{
 				metadata: func(m map[string]any) {
@@ -58,11 +59,14 @@ func TestCheckSession(t *testing.T) {
 				strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") {
 				t.Errorf("%d %v", res.StatusCode, res.Header)
 			}
-			if framed := strings.Contains(res.body, "<iframe"); framed != (row.message != "") || framed != strings.Contains(policy, "frame-src "+p.URL+";") {
+			if framed := strings.Contains(res.body, "<iframe"); framed != (row.message != "") || framed != strings.Contains(policy, "frame-src "+origin+";") {
 				t.Errorf("policy %q: %s", policy, res.body)
 			}
 			if !strings.Contains(res.body, `data-message="`+row.message+`"`) {
 				t.Errorf("asks not %q: %s", row.message, res.body)
+			}
+			if row.message != "" && !strings.Contains(res.body, `data-issuer="`+origin+`"`) {
+				t.Errorf("asks not %s: %s", origin, res.body)
 			}
 			if strings.Contains(res.body, "canary") {
 				t.Errorf("a token is in the page: %s", res.body)

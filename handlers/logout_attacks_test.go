@@ -226,6 +226,56 @@ func TestLogoutWhileTheStoreIsDown(t *testing.T) {
 	}
 }
 
+// A token that names a person alone does its work after a store that failed too,
+// within its tries, and then never again.
+func TestLogoutOfPersonWhileTheStoreIsDown(t *testing.T) {
+	p := newIDP(t)
+	set := rpstore.NewMemory().Open("app")
+	f := &failingOnce{Sessions: set.Sessions, ReplayStore: set.Replay}
+	a := newApp(t, p, options{session: func(c *handlers.SessionConfig) {
+		c.Store = rpstore.Set{Sessions: f, BrowserSessions: set.BrowserSessions, Replay: f}
+	}})
+	signedIn := func() *browser {
+		b := a.browser()
+		if b.open(a.URL+"/me").StatusCode != http.StatusOK {
+			t.Fatal("no login")
+		}
+		return b
+	}
+	newToken := func() string {
+		now := time.Now().Unix()
+		return signWith(p.signer, "logout+jwt", map[string]any{
+			"iss": p.URL, "aud": clientID, "iat": now, "exp": now + 120, "jti": secret.ID(), "sub": "alice", "events": map[string]any{logoutEvent: map[string]any{}},
+		})
+	}
+	b, token := signedIn(), newToken()
+	f.replay.Store(true)
+	if res := a.tell(token); res.StatusCode != http.StatusServiceUnavailable || b.loggedIn(a) != "alice" {
+		t.Errorf("replay down: %d, signed in: %q", res.StatusCode, b.loggedIn(a))
+	}
+	f.sessions.Store(true)
+	if res := a.tell(token); res.StatusCode != http.StatusServiceUnavailable || b.loggedIn(a) != "alice" {
+		t.Errorf("sessions down: %d, signed in: %q", res.StatusCode, b.loggedIn(a))
+	}
+	if res := a.tell(token); res.StatusCode != http.StatusOK || b.loggedIn(a) != "" {
+		t.Errorf("again: %d, signed in: %q", res.StatusCode, b.loggedIn(a))
+	}
+	b = signedIn()
+	if res := a.tell(token); res.StatusCode != http.StatusBadRequest || b.loggedIn(a) != "alice" {
+		t.Errorf("after it has done its work: %d, signed in: %q", res.StatusCode, b.loggedIn(a))
+	}
+	token = newToken()
+	for range 3 {
+		f.sessions.Store(true)
+		if res := a.tell(token); res.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("sessions down: %d", res.StatusCode)
+		}
+	}
+	if res := a.tell(token); res.StatusCode != http.StatusBadRequest || b.loggedIn(a) != "alice" {
+		t.Errorf("after its tries: %d, signed in: %q", res.StatusCode, b.loggedIn(a))
+	}
+}
+
 // Keys that cannot be had are no refusal: the issuer tries again.
 func TestLogoutWhileTheKeysAreDown(t *testing.T) {
 	p := newIDP(t)

@@ -31,7 +31,11 @@ func (rp *RelyingParty) endSessions(ctx context.Context, sel rpstore.SessionSele
 	// Two relying parties of one app share a store.
 	sel.Issuer, sel.ClientID = rp.cfg.Issuer, rp.cfg.ClientID
 	n, err := rp.sessions.store.Sessions.EndSessions(ctx, sel)
-	rp.checked.dropMatching(sel)
+	if n > 0 || err != nil {
+		// Not for every stranger who makes up a sid: looking through all that is
+		// remembered costs, and what is being looked up would not be kept.
+		rp.checked.dropMatching(sel)
+	}
 	if n > 0 {
 		rp.event(ctx, oidckit.Event{Name: oidckit.EventSessionEnded, Subject: sel.Subject, SessionID: sel.SessionID})
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/oidckit/oidckit"
 	"github.com/oidckit/oidckit/handlers/rpstore"
@@ -89,4 +90,16 @@ func BearerClient(t testing.TB, issuer string, c *http.Client, token string) *ht
 	}
 	t.Cleanup(func() { own.Close() })
 	return own.BearerClient(&client.Tokens{AccessToken: token})
+}
+
+// Kept reports whether the answer of a look at a session is kept that is under
+// way while during runs.
+func Kept(rp *RelyingParty, key oidckit.TokenHash, during func()) bool {
+	rp.checked.drop(key)
+	_, call, _ := rp.checked.look(key, time.Now())
+	during()
+	call.session.identity = &oidckit.Identity{ExpiresAt: time.Now().Add(time.Hour)}
+	rp.checked.finish(key, call)
+	_, kept := rp.checked.known(key, time.Now())
+	return kept
 }

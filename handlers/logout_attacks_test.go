@@ -408,3 +408,19 @@ func TestEndSessionAndLocalLogout(t *testing.T) {
 	}
 	wantRevoked()
 }
+
+// A stranger's front-channel logout of a session that is not there costs the
+// others nothing: what is looked up meanwhile is kept.
+func TestInventedSessionIDs(t *testing.T) {
+	op, a := newProviderApp(t, func(c *handlers.Config) { c.FrontchannelLogout = true })
+	loggedInAt(t, op, a)
+	stranger := &browser{t: t, Client: a.Client()}
+	if !handlers.Kept(a.rp, oidckit.HashToken("another"), func() {
+		res := stranger.step(a.URL + "/auth/frontchannel-logout?" + url.Values{"iss": {op.Issuer}, "sid": {"invented"}}.Encode())
+		if res.StatusCode != http.StatusOK {
+			t.Error(res.StatusCode)
+		}
+	}) {
+		t.Error("a session was looked up in vain")
+	}
+}

@@ -56,7 +56,9 @@ func localPath(path string) bool {
 		}
 	}
 	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "." || segment == ".." {
+		// What follows a semicolon is no part of the name for some servers (RFC 3986
+		// §3.3), which then take "..;" for "..".
+		if segment, _, _ = strings.Cut(segment, ";"); segment == "." || segment == ".." {
 			return false
 		}
 	}

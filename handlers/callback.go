@@ -117,10 +117,12 @@ func (rp *RelyingParty) redeem(ctx context.Context, tx *transaction, resp client
 
 // takeUp gives the browser a session that a login has brought.
 func (rp *RelyingParty) takeUp(ctx context.Context, tx *transaction, fresh freshSession) error {
+	if err := rp.endRenewed(ctx, tx, fresh); err != nil {
+		return err
+	}
 	if err := rp.giveSession(ctx, fresh.handle); err != nil {
 		return err
 	}
-	rp.endRenewed(ctx, tx)
 	told := false
 	defer func() {
 		// A sink that panics has perhaps not heard of it: nobody stays signed in.

@@ -25,6 +25,11 @@ const silentInterval = 30 * time.Second
 var errOtherPerson = &failure{status: http.StatusBadRequest, reason: "another_person",
 	message: "Somebody else is signed in at the sign-in service now. Please sign in again."}
 
+// errNothingToRenew is a silent login whose session has ended while it was under
+// way: by a logout, or by the silent login of another tab.
+var errNothingToRenew = &failure{status: http.StatusBadRequest, reason: "nothing_to_renew",
+	message: "You were signed out meanwhile. Please sign in again."}
+
 // renewAt is when the person who opens a page is sent to the issuer.
 func renewAt(s *rpstore.Session) time.Time {
 	if s.RefreshState != rpstore.RefreshLost {
@@ -110,15 +115,26 @@ var silentRefusals = []oidckit.ErrorCode{
 
 // endSilently goes on after a silent login that has failed: with one that is not
 // silent where the issuer wants to show something, once, for that one ends with
-// a page. The session is still there.
+// a page. The session is still there. Where it is not, the page that was asked
+// for decides who may see it.
 func (rp *RelyingParty) endSilently(w http.ResponseWriter, r *http.Request, f *failure) error {
+	again := oidckit.LoginRequest{ReturnTo: f.returnTo}
 	code, _ := errors.AsType[oidckit.ErrorCode](f.cause)
-	if f.reason == errOtherPerson.reason || slices.Contains(silentRefusals, code) {
+	switch {
+	case f.reason == errNothingToRenew.reason:
 		rp.report(r.Context(), "callback", f)
-		return rp.beginLogin(w, r, oidckit.LoginRequest{ReturnTo: f.returnTo}, oidckit.TokenHash{}, "")
+		redirect(w, http.StatusSeeOther, f.returnTo)
+		return nil
+	case f.reason == errOtherPerson.reason:
+		// OpenID Connect Core 1.0 §3.1.2.1: without it the issuer would answer as it
+		// just has, and the one at work would become another without a word.
+		again.Prompt = []string{oidckit.PromptLogin}
+	case !slices.Contains(silentRefusals, code):
+		f.signedIn = true
+		return f
 	}
-	f.signedIn = true
-	return f
+	rp.report(r.Context(), "callback", f)
+	return rp.beginLogin(w, r, again, oidckit.TokenHash{}, "")
 }
 
 // checkSamePerson keeps a silent login from making another person of the one
@@ -131,7 +147,7 @@ func (rp *RelyingParty) checkSamePerson(ctx context.Context, tx *transaction, id
 	s, err := rp.readSession(ctx, tx.renews)
 	switch {
 	case errors.Is(err, oidckit.ErrUnauthenticated):
-		return nil
+		return errNothingToRenew
 	case err != nil:
 		return storeDown(err)
 	case s.Subject != id.Subject:
@@ -140,13 +156,23 @@ func (rp *RelyingParty) checkSamePerson(ctx context.Context, tx *transaction, id
 	return nil
 }
 
-// endRenewed ends the session that a silent login has put another in the place
-// of.
-func (rp *RelyingParty) endRenewed(ctx context.Context, tx *transaction) {
+// endRenewed ends the session that a silent login puts another in the place of.
+// Where it is gone a logout was faster, which wins: nobody has asked to be logged
+// in again.
+func (rp *RelyingParty) endRenewed(ctx context.Context, tx *transaction, fresh freshSession) error {
 	if !tx.silent() {
-		return
+		return nil
 	}
-	if err := rp.endSession(ctx, tx.renews); err != nil {
-		rp.cfg.Logger.Warn().Err(err).Msg("a session that was renewed could not be ended")
+	n, err := rp.sessions.store.Sessions.EndSessions(ctx, rpstore.SessionSelector{Handle: tx.renews})
+	rp.checked.drop(tx.renews)
+	if err == nil && n > 0 {
+		return nil
 	}
+	if endErr := rp.endSession(ctx, oidckit.HashToken(fresh.handle)); endErr != nil {
+		rp.cfg.Logger.Error().Err(endErr).Msg("a session that nobody has a cookie for could not be ended")
+	}
+	if err != nil {
+		return storeDown(err)
+	}
+	return errNothingToRenew
 }

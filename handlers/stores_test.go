@@ -120,6 +120,8 @@ func (s *watchedBrowser) PutBrowserSession(ctx context.Context, token string, va
 type watchedReplay struct {
 	oidckit.ReplayStore
 	down, panics atomic.Bool
+	// before, if set, is called before a key is used.
+	before func()
 }
 
 func (s *watchedReplay) UseOnce(ctx context.Context, key string, expires time.Time) error {
@@ -128,6 +130,9 @@ func (s *watchedReplay) UseOnce(ctx context.Context, key string, expires time.Ti
 	}
 	if s.down.Load() {
 		return errDown
+	}
+	if s.before != nil {
+		s.before()
 	}
 	return s.ReplayStore.UseOnce(ctx, key, expires)
 }

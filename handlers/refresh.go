@@ -26,6 +26,8 @@ const (
 	refreshTimeout = 7 * time.Second
 	settleTimeout  = 4 * time.Second
 	refreshLease   = 15 * time.Second
+	// closePatience is more than a refresh takes that keeps to these times.
+	closePatience = 12 * time.Second
 	// refreshPoll is how often a request looks for the outcome of a refresh that
 	// another replica makes.
 	refreshPoll = 100 * time.Millisecond
@@ -57,11 +59,23 @@ func (f *refreshes) begin() bool {
 }
 
 // close lets those under way finish: the answer of one that is cut off is lost.
+// It does not wait for a transport or an event sink of the app's that never
+// returns.
 func (f *refreshes) close() {
 	f.mu.Lock()
 	f.closed = true
 	f.mu.Unlock()
-	f.running.Wait()
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		f.running.Wait()
+	}()
+	timer := time.NewTimer(closePatience)
+	defer timer.Stop()
+	select {
+	case <-finished:
+	case <-timer.C:
+	}
 }
 
 // schedule notes in a session when its tokens end and when they are refreshed.

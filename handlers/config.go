@@ -60,6 +60,8 @@ type Config struct {
 	Prefix string
 	// Scopes is what a login asks for. Default ["openid"], which is always
 	// among them (OpenID Connect Core 1.0 §3.1.2.1). With OAuth2 none is needed.
+	// Some issuers pass over offline_access, and give no refresh token, where
+	// LoginRequest.Prompt lacks consent (§11).
 	Scopes oidckit.Scope
 	// Sessions keeps the sessions. Required. Two relying parties may share it.
 	Sessions *Sessions

@@ -151,6 +151,18 @@ func TestRefusedForms(t *testing.T) {
 		{"ATK-091 a parameter twice", "code", "form_post", script{}, "malformed_response", false},
 		{"ATK-091 iss of another", "code", "form_post", respond(func(q url.Values) { q.Set("iss", "https://other.example") }), "foreign_issuer", false},
 		{"ATK-091 iss empty", "code id_token", "form_post", respond(func(q url.Values) { q.Set("iss", "") }), "foreign_issuer", false},
+		{"ATK-076 iss missing, and nothing signed says it", "code token", "form_post", respond(func(q url.Values) { q.Del("iss") }), "missing_issuer", false},
+		{"ATK-076 iss missing, beside an ID token that nobody asked for", "code", "form_post",
+			respond(func(q url.Values) { q.Del("iss"); q.Set("id_token", "canary") }), "missing_issuer", false},
+		{"ATK-076 iss missing, and no ID token", "code id_token", "form_post",
+			respond(func(q url.Values) { q.Del("iss"); q.Del("id_token") }), "missing_issuer", false},
+		{"ATK-076 iss missing from an error", "id_token", "form_post",
+			respond(func(q url.Values) { q.Del("iss"); q.Set("error", "access_denied") }), "missing_issuer", false},
+		{"ATK-090 iss missing, ID token of another issuer", "code id_token", "form_post", script{
+			respond: func(q url.Values) { q.Del("iss") }, front: func(c map[string]any) { c["iss"] = "https://other.example" },
+		}, "id_token", false},
+		{"ATK-090 iss missing, ID token that nobody has signed", "code id_token", "form_post",
+			respond(func(q url.Values) { q.Del("iss"); q.Set("id_token", q.Get("id_token")+"A") }), "id_token", false},
 		{"ATK-092 error is a script", "code", "form_post", respond(func(q url.Values) { q.Set("error", "<script>canary</script>") }), "issuer_refused", false},
 		{"beyond what a form may have", "code", "form_post", respond(func(q url.Values) { q.Set("x", strings.Repeat("x", 80<<10)) }), "malformed_response", false},
 		{"a token that nobody asked for", "code", "form_post", respond(func(q url.Values) { q.Set("access_token", "canary") }), "malformed_response", false},
@@ -191,6 +203,20 @@ func TestRefusedForms(t *testing.T) {
 				t.Errorf("events: %v", events)
 			}
 		})
+	}
+}
+
+// RFC 9700 §4.4.2.1: an issuer that promises iss, and leaves it to the ID token
+// where there is one, is named by that.
+func TestIssuerOfTheIDTokenAlone(t *testing.T) {
+	p := newIDP(t)
+	for _, typ := range []string{"code id_token", "code id_token token", "id_token", "id_token token"} {
+		a := newApp(t, p, asked(typ, "form_post"))
+		p.play(respond(func(q url.Values) { q.Del("iss") }))
+		b := a.browser()
+		if res := b.finishPost(a, b.beginPost(a, "/me")); res.StatusCode != http.StatusSeeOther || b.loggedIn(a) != "alice" {
+			t.Errorf("%s: %d %s", typ, res.StatusCode, a.logs.String())
+		}
 	}
 }
 

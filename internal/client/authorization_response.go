@@ -107,9 +107,18 @@ func (c *Client) CheckIssuer(ctx context.Context, resp Response) error {
 	if resp.hasIssuer && resp.issuer != c.cfg.Issuer {
 		return refuse("foreign_issuer", nil)
 	}
-	// RFC 9207 §2.4: demanded where the issuer says that it sends it
-	if m.AuthorizationResponseIssParameterSupported && !resp.hasIssuer {
+	// RFC 9207 §2.4: demanded where the issuer says that it sends it. An ID token
+	// beside it names the issuer under its signature, before a code is redeemed
+	// (RFC 9700 §4.4.2.1), and there are issuers that leave iss to it.
+	if m.AuthorizationResponseIssParameterSupported && !resp.hasIssuer && !c.vouchedFor(resp) {
 		return refuse("missing_issuer", nil)
 	}
 	return nil
+}
+
+// vouchedFor reports whether an ID token comes with an answer, as asked for: then
+// nothing of the answer is used before its signature and its iss were checked. An
+// error has none that anybody looks at.
+func (c *Client) vouchedFor(resp Response) bool {
+	return resp.Error == "" && c.cfg.gives(wordIDToken) && resp.front.IDToken != ""
 }

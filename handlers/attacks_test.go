@@ -246,6 +246,7 @@ func TestRefusedUserinfo(t *testing.T) {
 		{name: "subject in another case", script: subject("Alice")},
 		{name: "duplicate subject", script: raw("/userinfo", 200, "application/json", `{"sub":"alice","sub":"alice"}`)},
 		{name: "HTML", script: raw("/userinfo", 200, "text/html", "<script>canary")},
+		{name: "status 401, without a resource", script: raw("/userinfo", 401, "text/html", "canary"), status: http.StatusBadGateway, reason: "issuer_unavailable"},
 		{name: "status 500", script: raw("/userinfo", 500, "text/html", "canary"), status: http.StatusBadGateway, reason: "issuer_unavailable"},
 		{name: "FLT-24 claims of 1 MB", script: script{userinfo: func(c map[string]any) { c["x"] = strings.Repeat("x", 1<<20) }}, status: http.StatusBadGateway, reason: "issuer_unavailable"},
 		{name: "FLT-24 10 000 groups", script: script{userinfo: func(c map[string]any) {
@@ -261,6 +262,25 @@ func TestRefusedUserinfo(t *testing.T) {
 		}
 		row.exchanged = true
 		t.Run(row.name, func(t *testing.T) { expectRefusal(t, p, a, row) })
+	}
+}
+
+// RFC 8707 §2.2: a token for an API alone is none for userinfo. Any other answer
+// is still a fault.
+func TestUserinfoBesideAResource(t *testing.T) {
+	p := newIDP(t)
+	a := newApp(t, p, options{config: func(c *handlers.Config) { c.Resource = "https://api.example/" }})
+	p.play(raw("/userinfo", http.StatusUnauthorized, "application/json", `{"error":"invalid_token"}`))
+	if got := a.browser().open(a.URL + "/me"); got.body != "sub=alice sid=sid-1 name= query=" {
+		t.Errorf("401: %d %s", got.StatusCode, got.body)
+	}
+	a.take()
+	for name, row := range map[string]refusal{
+		"status 500":      {script: raw("/userinfo", 500, "text/html", "canary"), status: http.StatusBadGateway, reason: "issuer_unavailable"},
+		"another subject": {script: script{userinfo: func(c map[string]any) { c["sub"] = "bob" }}, reason: "userinfo"},
+	} {
+		row.name, row.exchanged = name, true
+		t.Run(name, func(t *testing.T) { expectRefusal(t, p, a, row) })
 	}
 }
 

@@ -123,8 +123,9 @@ type Config struct {
 	// with, where that was registered; it may have 16 KiB then. Default: userinfo
 	// is JSON, and a signed one is refused (OpenID Connect Core 1.0 §5.3.2).
 	UserinfoSignedResponseAlg string
-	// Resource is the API that access tokens are asked for (RFC 8707 §2).
-	// Optional.
+	// Resource is the API that access tokens are asked for (RFC 8707 §2). Where
+	// userinfo answers such a token with 401, what the ID token says of a person
+	// is all that is known; Claims can ask for more to be in it. Optional.
 	Resource string
 	// PostLogoutReturnTo is the local path shown after a logout. Default: the
 	// base URL's own path.

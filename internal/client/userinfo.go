@@ -42,7 +42,7 @@ func (c *Client) Claims(ctx context.Context, tokens *Tokens, id *IDToken) (oidck
 }
 
 // Userinfo returns what the userinfo endpoint says of a person, nil where there
-// is none, or no access token to ask it with.
+// is none, or no access token that it takes.
 func (c *Client) Userinfo(ctx context.Context, tokens *Tokens) ([]byte, error) {
 	if tokens.AccessToken == "" {
 		return nil, nil
@@ -64,6 +64,11 @@ func (c *Client) Userinfo(ctx context.Context, tokens *Tokens) ([]byte, error) {
 	resp, err := httpx.Do(c.http, req, maxUserinfo)
 	if err != nil {
 		return nil, unavailable(err)
+	}
+	// RFC 8707 §2.2: a token for an API need not be one for the issuer's own
+	if resp.Status == http.StatusUnauthorized && c.cfg.Resource != "" {
+		c.cfg.Logger.Info().Msg("userinfo does not take tokens for the resource: the ID token's claims are all there are")
+		return nil, nil
 	}
 	if resp.Status != http.StatusOK {
 		return nil, unavailable(fmt.Errorf("userinfo was answered with status %d", resp.Status))

@@ -57,3 +57,26 @@ func TestCloseDuringARefresh(t *testing.T) {
 		}
 	}
 }
+
+// FLT-55: a store that panics when a refresh is claimed costs its request only,
+// and Close does not wait for what never began.
+func TestCloseAfterAStorePanicked(t *testing.T) {
+	f := newRefreshing(t, nil)
+	f.due(t, false)
+	f.stores.sessions.panics.Store(true)
+	res := f.step(f.app.URL + "/me")
+	f.stores.sessions.panics.Store(false)
+	if res.StatusCode < http.StatusInternalServerError {
+		t.Errorf("%d %s", res.StatusCode, res.body)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- f.rp.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Close waits for a refresh that never began")
+	}
+}

@@ -189,12 +189,19 @@ func (rp *RelyingParty) claim(ctx context.Context, s *rpstore.Session) (outcome 
 	if !rp.refreshing.begin() {
 		return nil, errors.New("handlers: the relying party is closed")
 	}
+	running := false
+	defer func() {
+		// Close must not wait for what a store that panics has kept from beginning.
+		if !running {
+			rp.refreshing.running.Done()
+		}
+	}()
 	claimed, now := *s, time.Now()
 	claimed.RefreshState, claimed.RefreshAt, claimed.SeenAt = rpstore.RefreshRunning, now.Add(refreshLease), now
 	if err := rp.updateSession(ctx, &claimed); err != nil {
-		rp.refreshing.running.Done()
 		return nil, err
 	}
+	running = true
 	done := make(chan struct{})
 	go func() {
 		defer rp.refreshing.running.Done()

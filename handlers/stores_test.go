@@ -45,7 +45,7 @@ func (s refuseReplay) UseOnce(context.Context, string, time.Time) error {
 type watched struct {
 	rpstore.Sessions
 	reads, writes atomic.Int32
-	down          atomic.Bool
+	down, panics  atomic.Bool
 	// wrong, if set, is returned in place of what is there.
 	wrong func() (*rpstore.Session, error)
 	// created is the key of the last session.
@@ -80,6 +80,9 @@ func (s *watched) CreateSession(ctx context.Context, v *rpstore.Session) error {
 
 func (s *watched) UpdateSession(ctx context.Context, v *rpstore.Session) error {
 	s.writes.Add(1)
+	if s.panics.Load() {
+		panic("canary")
+	}
 	if s.down.Load() {
 		return errDown
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httputil"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/oidckit/oidckit"
@@ -37,6 +39,7 @@ func (w *bff) proxy() http.Handler {
 			r.Header.Del("Set-Cookie")
 			r.Header.Del("WWW-Authenticate")
 			r.Header.Set("Cache-Control", "no-store")
+			r.Header.Set("X-Content-Type-Options", "nosniff")
 			// The page must not go where the API says: the cookie would come along.
 			if r.StatusCode >= 300 && r.StatusCode < 400 && r.StatusCode != http.StatusNotModified {
 				return errors.New("the API answered with a redirect")
@@ -50,6 +53,11 @@ func (w *bff) proxy() http.Handler {
 		Transport: w.transport,
 	}
 	return http.StripPrefix("/api", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		// What another server could read as a way out of the API's path.
+		if strings.TrimSuffix(r.URL.Path, "/") != strings.TrimSuffix(path.Clean("/"+r.URL.Path), "/") || strings.ContainsAny(r.URL.Path, `\;`) {
+			writeError(rw, http.StatusBadRequest, string(oidckit.InvalidRequest), "")
+			return
+		}
 		token, err := w.rp.AccessToken(r)
 		if errors.Is(err, oidckit.ErrUnauthenticated) {
 			writeError(rw, http.StatusUnauthorized, string(oidckit.LoginRequired), w.rp.LoginURL(r, oidckit.LoginRequest{}))

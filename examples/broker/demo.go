@@ -36,14 +36,6 @@ func demoConfig() *config {
 	}
 }
 
-func demoClaims(given, family string) map[string]any {
-	return map[string]any{
-		"name": given + " " + family, "given_name": given, "family_name": family,
-		"preferred_username": given, "email": given + "@example.com", "email_verified": true,
-		"locale": "en", "zoneinfo": "Europe/Berlin", "updated_at": 1767225600,
-	}
-}
-
 // subjectOf gives a user without a sub one that is the same at every start.
 func subjectOf(secrets oidckit.Secrets, username string) string {
 	return base64.RawURLEncoding.EncodeToString(oldest(secrets, "subject/"+username, 16))

@@ -32,7 +32,7 @@ type hub struct {
 }
 
 // newHub makes the parts and names every problem. What it has made before an
-// error is left to Close.
+// error is left to shutDown.
 func newHub(ctx context.Context, s *settings, st *stores, logger zerolog.Logger) (*hub, error) {
 	h := &hub{s: s, logger: logger, mux: http.NewServeMux()}
 	people := newAccounts(provider.NewAccounts(st.issuer.Users), provider.NewAccounts(opstore.NewMemory().Open(s.issuer).Users))
@@ -67,13 +67,15 @@ func newHub(ctx context.Context, s *settings, st *stores, logger zerolog.Logger)
 	return h, nil
 }
 
-// Close ends what runs in the background, the last one first.
-func (h *hub) Close() error {
+// shutDown ends what runs in the background, the last one first.
+func (h *hub) shutDown() {
 	var errs []error
 	for i := len(h.closed) - 1; i >= 0; i-- {
 		errs = append(errs, h.closed[i]())
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		h.logger.Warn().Err(err).Msg("shutting down")
+	}
 }
 
 // newIssuer makes the issuer, whose login page is the broker.

@@ -50,10 +50,11 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return settingsErr
 	}
 	logger := zerolog.New(errOut).Level(s.logLevel).With().Timestamp().Logger()
+	// Stores and hub hold what has been opened, also where not all could be.
 	stores, storesErr := openStores(s, logger)
-	defer stores.Close()
+	defer stores.shutDown(logger)
 	h, providerErr := newHub(ctx, s, stores, logger)
-	defer h.Close()
+	defer h.shutDown()
 	listener, listenErr := listen(s)
 	if listener != nil {
 		defer listener.Close()

@@ -69,13 +69,15 @@ func (st *stores) openDurable(s *settings, logger zerolog.Logger) error {
 	return nil
 }
 
-// Close closes what was opened.
-func (st *stores) Close() error {
+// shutDown closes what was opened.
+func (st *stores) shutDown(logger zerolog.Logger) {
 	var errs []error
 	for _, end := range st.close {
 		errs = append(errs, end())
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		logger.Warn().Err(err).Msg("closing the stores")
+	}
 }
 
 func openDatabase(address string) (*sql.DB, opsql.Dialect, error) {

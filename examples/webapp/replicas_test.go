@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -111,9 +112,21 @@ func TestBackchannelLogoutOverTwoReplicas(t *testing.T) {
 func TestTwoReplicas(t *testing.T) {
 	b, base, op := startReplicas(t, func(base string) *oidctest.Server { return newIssuer(t, base, "/auth") })
 	var wg sync.WaitGroup
+	alice, err := op.Stores.Users.User(t.Context(), oidctest.Subject)
+	if err != nil {
+		t.Fatal(err)
+	}
 	people := make([]*person, 20)
 	for i := range people {
+		// Each is somebody else: twenty passwords for one name at a time are
+		// guesses to the issuer.
+		other := *alice
+		other.Subject, other.Username = fmt.Sprint("person-", i), fmt.Sprint("person-", i)
+		if err := op.Stores.Users.CreateUser(t.Context(), &other); err != nil {
+			t.Fatal(err)
+		}
 		people[i] = newPerson(t, op)
+		people[i].op.Username = other.Username
 		wg.Go(func() {
 			res, _, asked := people[i].open(base, base+"/me?x=1")
 			if res.StatusCode != http.StatusOK || res.Request.URL.String() != base+"/me?x=1" || len(asked) != 1 {

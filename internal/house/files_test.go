@@ -1,7 +1,9 @@
 package house
 
 import (
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -75,6 +77,31 @@ func TestEachFileIsWhole(t *testing.T) {
 			if machine.MatchString(line) && !strings.HasSuffix(name, "_test.go") {
 				t.Errorf("%s:%d: a path of one machine: %s", name, i+1, strings.TrimSpace(line))
 			}
+		}
+	})
+}
+
+// What is built stays out of the tree: nobody can read it, every clone carries
+// it, and it names the machine that built it.
+func TestEachFileIsText(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(root(t), ".gitignore"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored := func(name string) bool {
+		return slices.ContainsFunc(strings.Split(string(b), "\n"), func(pattern string) bool {
+			anchored, ok := strings.CutPrefix(pattern, "/")
+			subject := name
+			if !ok {
+				subject = path.Base(name)
+			}
+			match, err := path.Match(anchored, subject)
+			return err == nil && match
+		})
+	}
+	walk(t, func(name string, read func() string) {
+		if !ignored(name) && strings.ContainsRune(read(), 0) {
+			t.Errorf("%s is not text", name)
 		}
 	})
 }

@@ -15,9 +15,11 @@ var errTokensUnreadable = errors.New("handlers: a session's tokens cannot be ope
 // AccessToken returns the access token of the request's session, to call an
 // API in the person's name (RFC 6750 §2.1). It is refreshed before it ends,
 // where the issuer has given a refresh token. AccessToken returns
-// ErrUnauthenticated where there is no session, or its token has ended and only
-// a new login brings another. Any other error says that this could not be found
-// out. It needs Sessions.LoadAndSave around the route.
+// ErrUnauthenticated where there is no session, or its token has ended and there
+// is no other yet: a new login brings one, and so does the next refresh where
+// tokens live for less than the 30 seconds that lie between two refreshes. Any
+// other error says that this could not be found out. It needs
+// Sessions.LoadAndSave around the route.
 //
 // The token is a secret: it goes into the Authorization header of a call to
 // that API, never to a browser and nowhere else. Client sees to that.
